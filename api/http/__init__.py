@@ -1,0 +1,1 @@
+"""Who asks over HTTP: one blueprint per noun."""

@@ -1,0 +1,1 @@
+"""Mokhatab's product, without web, terminal or clock; it reads as the funnel."""

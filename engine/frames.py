@@ -1,0 +1,148 @@
+"""The words of the product: every column that travels between stages, named once.
+
+In: a polars frame. Out: the same frame, checked against its schema.
+Never: data, computation, or a column that only one file uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import polars as pl
+
+from engine.errors import FrameError
+
+UTC = pl.Datetime("us", "UTC")
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+# identity
+USER, PRODUCT, CHANNEL, SEGMENT = "user_id", "product_id", "channel", "segment_id"
+NAME, TAGS, KIND, RULE, REASON = "name", "tags", "kind", "rule", "reason"
+FOLLOWER, FOLLOWEE = "follower_id", "followee_id"
+# an act
+EVENT, ACTION, AT = "event_id", "action", "occurred_at"
+TARGET, TEXT, LANGUAGE, VALUE, OBJECT = "target_user_id", "text", "language", "value", "object_id"
+# evidence: what the acts of one user on one product add up to
+POLARITY, EVIDENCE, ACTS = "polarity", "evidence", "acts"
+FIRST_AT, LAST_AT = "first_at", "last_at"
+LIKES, DISLIKES = "likes", "dislikes"
+# scores
+SCORE, INTEREST, PROBABILITY, RANK = "score", "interest", "probability", "rank"
+# audiences
+SIZE, SHARE, OVERLAP = "size", "share", "overlap"
+LIFT, LOWER, UPPER, EXPECTED = "lift", "lower", "upper", "expected"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of one kind of frame; those in `optional` may be missing, and may hold nulls."""
+
+    name: str
+    columns: dict[str, pl.DataType | type[pl.DataType]]
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column for column in self.columns if column not in self.optional)
+
+
+EVENTS = Schema(
+    "events",
+    {
+        EVENT: pl.String,
+        USER: pl.String,
+        PRODUCT: pl.String,
+        ACTION: pl.String,
+        AT: UTC,
+        CHANNEL: pl.String,
+        TARGET: pl.String,
+        TEXT: pl.String,
+        LANGUAGE: pl.String,
+        VALUE: pl.Float64,
+        OBJECT: pl.String,
+    },
+    optional=frozenset({EVENT, PRODUCT, CHANNEL, TARGET, TEXT, LANGUAGE, VALUE, OBJECT}),
+)
+"""One row is one act."""
+
+EVIDENCE_PAIRS = Schema(
+    "evidence",
+    {
+        USER: pl.String,
+        PRODUCT: pl.String,
+        POLARITY: pl.Int8,  # what the last opinionated act says: 1 like, -1 dislike, 0 only seen
+        EVIDENCE: pl.Float64,  # weight x polarity x decay of the acts that agree with it
+        ACTS: pl.UInt32,
+        FIRST_AT: UTC,
+        LAST_AT: UTC,
+    },
+)
+"""One row is one (user, product); sorted by both, each pair once."""
+
+USERS = Schema("users", {USER: pl.String})
+"""One row is one user; every further column is an attribute that segments may speak of."""
+
+PRODUCTS = Schema(
+    "products",
+    {PRODUCT: pl.String, NAME: pl.String, TAGS: pl.List(pl.String)},
+    optional=frozenset({NAME, TAGS}),
+)
+"""One row is one product; every further column is a feature."""
+
+FOLLOWS = Schema("follows", {FOLLOWER: pl.String, FOLLOWEE: pl.String})
+"""One row is one directed tie."""
+
+RESULTS = Schema(
+    "results",
+    {
+        "date": pl.Date,
+        CHANNEL: pl.String,
+        "campaign_id": pl.String,
+        SEGMENT: pl.String,
+        "impressions": pl.Int64,
+        "clicks": pl.Int64,
+        "spend": pl.Float64,
+        "conversions": pl.Int64,
+        "sales": pl.Float64,
+    },
+    optional=frozenset({"campaign_id", SEGMENT, "conversions", "sales"}),
+)
+"""One row is what one placement did on one day."""
+
+SCORES = Schema(
+    "scores",
+    {USER: pl.String, PRODUCT: pl.String, SCORE: pl.Float32, PROBABILITY: pl.Float32},
+)
+"""One row is one (user, product): `score` ranks by interest, `probability` is P(like | shown)."""
+
+SEGMENTS = Schema(
+    "segments",
+    {
+        SEGMENT: pl.String,
+        NAME: pl.String,
+        KIND: pl.String,
+        RULE: pl.String,
+        SIZE: pl.UInt32,
+    },
+    optional=frozenset({RULE}),
+)
+"""One row is one named set of users; members are kept beside it as row numbers."""
+
+
+def check(frame: Frame, schema: Schema) -> Frame:
+    """Returns the frame unchanged if it has every required column in the type of the schema.
+
+    Further columns are allowed. Nulls are not looked at.
+
+    Raises:
+        FrameError: a required column is missing, or a known column has another type.
+    """
+    found = frame.collect_schema()
+    for column in schema.required:
+        if column not in found:
+            raise FrameError(schema.name, column, f"missing; found {', '.join(found) or 'nothing'}")
+    for column, dtype in schema.columns.items():
+        if column in found and found[column] != dtype:
+            raise FrameError(schema.name, column, f"is {found[column]}, must be {dtype}")
+    return frame

@@ -1,0 +1,1 @@
+"""What they like: embeddings, folding in, and the two heads."""

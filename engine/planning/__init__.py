@@ -1,0 +1,1 @@
+"""Where the money goes: response curves, budget, channels, timing and the plan."""

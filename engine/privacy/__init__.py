@@ -1,0 +1,1 @@
+"""May we: consent, disclosure and policy."""

@@ -1,0 +1,1 @@
+"""Who carries the word: graph, spread and advocates."""

@@ -1,0 +1,1 @@
+"""What people did: events, and what they weigh as evidence."""

@@ -1,0 +1,1 @@
+"""Where is it kept: the only folder that writes."""

@@ -1,0 +1,371 @@
+"""A model as plain arrays and tables with a manifest: written whole, verified, then mapped.
+
+In: a `Model`. Out: `models/<version>/` and, read back, the same `Model` over memory maps.
+Never: unpickling, a half-written version that can be seen, or a file that fails its manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import ArtefactCorrupt, NotTrained, UnknownEntity
+from engine.store.files import replace_durably, sync_folder
+from engine.store.home import Home
+
+Array = NDArray[Any]
+VERSION = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
+LARGEST = 1e6
+"""No ingredient of a score may exceed this; beyond it a fit has diverged."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One question about every pair, answered by one inner product.
+
+    `logit(u, p) = embeddings[u] @ products[p] + user_terms[u] + product_terms[p]`; the answer is
+    the piecewise linear curve through `knots` (rising logits, rates) at that logit, flat outside.
+    """
+
+    products: Array  # (products, width) float32
+    product_terms: Array  # (products,) float32
+    user_terms: Array  # (users,) float32
+    knots: Array  # (k, 2) float64
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Named sets of users, and how each stands with each product.
+
+    The members of segment s are `members[offsets[s]:offsets[s + 1]]`, rising row numbers of
+    users. `best` holds the ranked segments of every product and goal; `curves` the expected
+    rates by share.
+    """
+
+    table: pl.DataFrame
+    offsets: Array  # (segments + 1,) int64
+    members: Array  # (total,) uint32
+    best: pl.DataFrame
+    curves: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Model:
+    """What serving knows. Row u of every user array belongs to `users[u]`; likewise products.
+
+    `users` is sorted by user_id and holds likes, dislikes, acts, first_at, last_at, channels and
+    the attributes of the users table; `products` is sorted by product_id and holds name, tags,
+    likes, dislikes, acts. `holdout` holds pairs that were set aside while the heads were learned
+    (user, product as row numbers, liked -1/0/1, interest and probability as predicted without
+    them). `folding` turns the acts of a new user into an embedding and user terms.
+    """
+
+    version: str
+    users: pl.DataFrame
+    products: pl.DataFrame
+    embeddings: Array  # (users, width) float32
+    interest: Head
+    probability: Head
+    folding: dict[str, Array]
+    segments: Segments
+    holdout: pl.DataFrame
+    recipe: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    window: dict[str, Any] = field(default_factory=dict)
+    as_of: str = ""
+
+
+_FRAMES = ("users", "products", "segments", "best", "curves", "holdout")
+
+
+def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
+    arrays = {
+        "embeddings": model.embeddings,
+        "segment_offsets": model.segments.offsets,
+        "segment_members": model.segments.members,
+    }
+    for name, head in (("interest", model.interest), ("probability", model.probability)):
+        arrays |= {
+            f"{name}_products": head.products,
+            f"{name}_product_terms": head.product_terms,
+            f"{name}_user_terms": head.user_terms,
+            f"{name}_knots": head.knots,
+        }
+    arrays |= {f"folding_{name}": array for name, array in model.folding.items()}
+    frames = {
+        "users": model.users,
+        "products": model.products,
+        "segments": model.segments.table,
+        "best": model.segments.best,
+        "curves": model.segments.curves,
+        "holdout": model.holdout,
+    }
+    return arrays, frames
+
+
+def save(home: Home, model: Model) -> Path:
+    """Writes the model into a staging folder, syncs it, and renames it to its version.
+
+    Raises:
+        ArtefactCorrupt: an array is not finite, exceeds `LARGEST`, or has another number of rows
+            than the table it belongs to.
+    """
+    if not VERSION.match(model.version):
+        raise ArtefactCorrupt(model.version, "a version is 1 to 64 letters, digits, _ or -")
+    home.models.mkdir(parents=True, exist_ok=True)
+    staging = home.models / f".staging-{model.version}-{os.getpid()}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        arrays, frames = _parts(model)
+        _refuse_unfit(model, arrays)
+        files: dict[str, dict[str, Any]] = {}
+        for name, array in arrays.items():
+            path = staging / f"{name}.npy"
+            np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+            bound = float(np.abs(array).max()) if array.size else 0.0
+            files[path.name] = {
+                "shape": list(array.shape),
+                "dtype": str(array.dtype),
+                "bound": bound,
+            }
+        for name, frame in frames.items():
+            path = staging / f"{name}.arrow"
+            frame.rechunk().write_ipc(path, compression="uncompressed")
+            files[path.name] = {"rows": frame.height, "columns": frame.columns}
+        for name, content in files.items():
+            content["sha256"] = _digest(staging / name)
+            content["bytes"] = (staging / name).stat().st_size
+        manifest = {
+            "version": model.version,
+            "as_of": model.as_of,
+            "window": model.window,
+            "recipe": model.recipe,
+            "metrics": model.metrics,
+            "files": files,
+        }
+        text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+        (staging / "manifest.json").write_text(text, encoding="utf-8")
+        sync_folder(staging)
+        target = home.models / model.version
+        staging.rename(target)
+        sync_folder(home.models)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return target
+
+
+def _refuse_unfit(model: Model, arrays: dict[str, Array]) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ArtefactCorrupt(name, "holds values that are not finite")
+        if array.dtype.kind == "f" and array.size and float(np.abs(array).max()) > LARGEST:
+            raise ArtefactCorrupt(name, f"holds values beyond {LARGEST:g}: the fit has diverged")
+    _refuse_mismatch(model)
+
+
+def _refuse_mismatch(model: Model) -> None:
+    users, products = model.users.height, model.products.height
+    expected = {"embeddings": (model.embeddings.shape[0], users)}
+    for name, head in (("interest", model.interest), ("probability", model.probability)):
+        expected[f"{name}_products"] = (head.products.shape[0], products)
+        expected[f"{name}_product_terms"] = (head.product_terms.shape[0], products)
+        expected[f"{name}_user_terms"] = (head.user_terms.shape[0], users)
+        if head.products.shape[1] != model.embeddings.shape[1]:
+            raise ArtefactCorrupt(f"{name}_products", "has another width than the embeddings")
+    expected["segment_offsets"] = (
+        model.segments.offsets.shape[0],
+        model.segments.table.height + 1,
+    )
+    for name, (found, wanted) in expected.items():
+        if found != wanted:
+            raise ArtefactCorrupt(name, f"has {found} rows where {wanted} belong")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions(home: Home) -> list[str]:
+    """Versions that lie complete in the home, oldest first."""
+    if not home.models.is_dir():
+        return []
+    return sorted(path.parent.name for path in home.models.glob("[!.]*/manifest.json"))
+
+
+def champion(home: Home) -> str:
+    """The version the pointer names.
+
+    Raises:
+        NotTrained: there is no pointer yet.
+    """
+    try:
+        return home.champion.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise NotTrained from None
+
+
+def promote(home: Home, version: str) -> None:
+    """Moves the pointer to a version in one atomic step.
+
+    Raises:
+        UnknownEntity: no such version lies in the home.
+    """
+    if version not in versions(home):
+        raise UnknownEntity("model", version, tuple(versions(home)[-5:]))
+    replace_durably(home.champion, (version + "\n").encode())
+
+
+def sweep(home: Home, keep: int) -> list[str]:
+    """Removes staging folders left by killed runs and all but the newest `keep` versions.
+
+    The champion is never removed. Returns the versions that went.
+    """
+    for staging in home.models.glob(".staging-*"):
+        shutil.rmtree(staging, ignore_errors=True)
+    current = home.champion.read_text().strip() if home.champion.exists() else ""
+    gone = [version for version in versions(home)[:-keep] if version != current]
+    for version in gone:
+        shutil.rmtree(home.models / version, ignore_errors=True)
+        shutil.rmtree(home.warm / version, ignore_errors=True)
+    return gone
+
+
+def read_manifest(home: Home, version: str) -> dict[str, Any]:
+    """The manifest of a version, without looking at the files it names.
+
+    Raises:
+        UnknownEntity: no such version lies in the home.
+        ArtefactCorrupt: the manifest is not readable.
+    """
+    path = home.models / version / "manifest.json"
+    if not VERSION.match(version) or not path.is_file():
+        raise UnknownEntity("model", version, tuple(versions(home)[-5:]))
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["version"] != version or not isinstance(manifest["files"], dict):
+            raise ValueError("names another version")
+    except (ValueError, KeyError, UnicodeDecodeError) as error:
+        raise ArtefactCorrupt(f"models/{version}/manifest.json", str(error)) from error
+    return manifest
+
+
+def verify(home: Home, version: str) -> dict[str, Any]:
+    """Compares every file of a version with its manifest (SHA-256) and returns the manifest.
+
+    Raises:
+        ArtefactCorrupt: a file is missing or differs, or one lies there that is not named.
+    """
+    manifest = read_manifest(home, version)
+    folder = home.models / version
+    found = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    wanted = set(manifest["files"])
+    for name in sorted(found ^ wanted):
+        detail = "is missing" if name in wanted else "is not in the manifest"
+        raise ArtefactCorrupt(f"models/{version}/{name}", detail)
+    for name, content in manifest["files"].items():
+        path = folder / name
+        if path.stat().st_size != content["bytes"] or _digest(path) != content["sha256"]:
+            raise ArtefactCorrupt(f"models/{version}/{name}", "differs from its manifest")
+    return manifest
+
+
+def open_model(home: Home, version: str | None = None) -> Model:
+    """Verifies a version (the champion by default) and maps it into memory, read-only.
+
+    Pages are shared by all processes that map the same version.
+
+    Raises:
+        NotTrained: there is no champion.
+        ArtefactCorrupt: a file fails the manifest, or arrays and tables do not fit together.
+    """
+    version = version or champion(home)
+    manifest = verify(home, version)
+    folder = home.models / version
+    arrays = {
+        name.removesuffix(".npy"): _map(folder / name, content)
+        for name, content in manifest["files"].items()
+        if name.endswith(".npy")
+    }
+    frames = {name: _table(folder / f"{name}.arrow") for name in _FRAMES}
+    try:
+        model = _assemble(manifest, arrays, frames)
+    except KeyError as error:
+        raise ArtefactCorrupt(f"models/{version}", f"lacks {error}") from error
+    _refuse_mismatch(model)
+    return model
+
+
+def _assemble(
+    manifest: dict[str, Any], arrays: dict[str, Array], frames: dict[str, pl.DataFrame]
+) -> Model:
+    heads = {
+        name: Head(
+            arrays[f"{name}_products"],
+            arrays[f"{name}_product_terms"],
+            arrays[f"{name}_user_terms"],
+            arrays[f"{name}_knots"],
+        )
+        for name in ("interest", "probability")
+    }
+    folding = {
+        name.removeprefix("folding_"): array
+        for name, array in arrays.items()
+        if name.startswith("folding_")
+    }
+    return Model(
+        version=manifest["version"],
+        users=frames["users"],
+        products=frames["products"],
+        embeddings=arrays["embeddings"],
+        interest=heads["interest"],
+        probability=heads["probability"],
+        folding=folding,
+        segments=Segments(
+            frames["segments"],
+            arrays["segment_offsets"],
+            arrays["segment_members"],
+            frames["best"],
+            frames["curves"],
+        ),
+        holdout=frames["holdout"],
+        recipe=manifest["recipe"],
+        metrics=manifest["metrics"],
+        window=manifest["window"],
+        as_of=manifest["as_of"],
+    )
+
+
+def _map(path: Path, content: dict[str, Any]) -> Array:
+    empty = math.prod(content["shape"]) == 0
+    array: Array = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
+    if list(array.shape) != content["shape"] or str(array.dtype) != content["dtype"]:
+        raise ArtefactCorrupt(str(path), "has another shape than its manifest")
+    return array
+
+
+def _table(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise ArtefactCorrupt(path.name, "is missing")
+    return pl.read_ipc(path, memory_map=True)
+
+
+def good_versions(home: Home) -> Iterator[str]:
+    """The champion, then the other versions from newest to oldest: where serving may fall back."""
+    first = champion(home)
+    yield first
+    yield from (version for version in reversed(versions(home)) if version != first)

@@ -1,0 +1,80 @@
+"""Files that are there whole or not at all.
+
+In: bytes or a frame, and where they belong. Out: a file that survives a crash once named.
+Never: what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import polars as pl
+
+from engine.errors import UnreadableFile
+
+WRITERS = ("csv", "parquet", "ndjson")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the files of a folder, and the folder's own list of them, durable."""
+    for path in [path for path in folder.iterdir() if path.is_file()] + [folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Writes beside the target, syncs, renames over it, and syncs the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def table_format(path: Path) -> str:
+    """The format that a file's ending names: csv, parquet or ndjson (also jsonl).
+
+    Raises:
+        UnreadableFile: another ending.
+    """
+    ending = path.suffix.removeprefix(".").lower().replace("jsonl", "ndjson")
+    if ending not in WRITERS:
+        raise UnreadableFile(str(path), f"ends in .{ending}; known: {', '.join(WRITERS)}")
+    return ending
+
+
+def write_table(path: Path, frame: pl.LazyFrame) -> None:
+    """Writes a lazy frame in the format of the file's ending, row order kept, then renames it in.
+
+    Raises:
+        UnreadableFile: an ending that names no known format.
+    """
+    ending = table_format(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        if ending == "parquet":
+            frame.sink_parquet(partial, maintain_order=True)
+        elif ending == "csv":
+            frame.sink_csv(partial, maintain_order=True)
+        else:
+            frame.sink_ndjson(partial, maintain_order=True)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

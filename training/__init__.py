@@ -1,0 +1,1 @@
+"""When does it learn: opened by the clock; the only place that fits models."""
