@@ -1,0 +1,121 @@
+"""Keys of the API: made, found, ended.
+
+In: a home and a key as a caller sends it. Out: what that key may do.
+Never: a key in clear after the moment it was made, in no record, log or error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.errors import DataError, UnknownEntity
+from engine.store.catalog import Catalog, KeyRow, open_catalog, pepper
+from engine.store.home import Home
+
+SCOPES = (
+    "segments:read",
+    "audiences:read",
+    "events:write",
+    "campaigns:write",
+    "exports:write",
+    "models:write",
+    "members:write",
+)
+"""Everything a key can be allowed."""
+
+MARK = "mk_"
+SHOWN = 8
+"""So many characters after the mark name a key in lists; the other 35 hold 210 secret bits."""
+
+
+class UnknownScope(DataError):
+    """A scope that does not exist was asked for."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"unknown scope {scope!r}; known: {', '.join(SCOPES)}")
+        self.scope = scope
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key without its secret."""
+
+    name: str
+    prefix: str
+    scopes: frozenset[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def create_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
+    """Makes a key of 256 random bits and returns it; it is told this once and kept only hashed.
+
+    Raises:
+        DataError: the name is empty or longer than 200 characters, or there is no scope.
+        UnknownScope: a scope is not among `SCOPES`.
+    """
+    if not 1 <= len(name.strip()) <= 200:
+        raise DataError("a key needs a name of 1 to 200 characters")
+    wanted = sorted({scope.strip() for scope in scopes} - {""})
+    if not wanted:
+        raise DataError(f"a key needs a scope; known: {', '.join(SCOPES)}")
+    for scope in wanted:
+        if scope not in SCOPES:
+            raise UnknownScope(scope)
+    key = MARK + secrets.token_urlsafe(32)
+    with open_catalog(home) as catalog:
+        catalog.add_key(
+            name=name.strip(), prefix=prefix_of(key), digest=digest(home, key), scopes=wanted
+        )
+    return key
+
+
+def list_keys(home: Home) -> list[Key]:
+    """All keys, oldest first, ended ones too."""
+    with open_catalog(home) as catalog:
+        return [_shown(row) for row in catalog.find_keys()]
+
+
+def revoke_key(home: Home, prefix: str) -> None:
+    """Ends a key, named by the prefix that lists show.
+
+    Raises:
+        UnknownEntity: no key that works has this prefix.
+    """
+    with open_catalog(home) as catalog:
+        if not catalog.revoke(prefix):
+            known = tuple(row.prefix for row in catalog.find_keys() if row.revoked_at is None)
+            raise UnknownEntity("key", prefix, known[:5])
+
+
+def find_key(catalog: Catalog, key_digest: bytes, prefix: str) -> Key | None:
+    """The working key with this digest, or nothing; digests are compared in constant time."""
+    found = None
+    for row in catalog.find_keys(prefix):
+        if hmac.compare_digest(row.digest, key_digest) and row.revoked_at is None:
+            found = _shown(row)
+    return found
+
+
+def prefix_of(key: str) -> str:
+    """The part of a key that may be shown."""
+    return key[: len(MARK) + SHOWN]
+
+
+def digest(home: Home, key: str) -> bytes:
+    """SHA-256 over pepper and key: fast, because 256 random bits need no slow hash."""
+    return peppered(pepper(home), key)
+
+
+def peppered(secret: bytes, key: str) -> bytes:
+    """The digest under a pepper that was read before."""
+    return hashlib.sha256(secret + key.encode()).digest()
+
+
+def _shown(row: KeyRow) -> Key:
+    return Key(row.name, row.prefix, frozenset(row.scopes), row.created_at, row.revoked_at)
