@@ -1,0 +1,1 @@
+"""What would a world look like whose right answer is known?"""
