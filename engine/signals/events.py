@@ -1,0 +1,229 @@
+"""Which rows are events: every rule of the event table, applied to whole columns at once.
+
+In: a frame as somebody else wrote it, with our column names. Out: events in the schema, and the
+rows that were refused, each with its number and reason. Never: the disk, a clock, or an id changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+import polars as pl
+
+from engine.errors import FrameError
+from engine.frames import (
+    ACTION,
+    AT,
+    CHANNEL,
+    EVENT,
+    EVENTS,
+    LANGUAGE,
+    OBJECT,
+    PRODUCT,
+    REASON,
+    TARGET,
+    TEXT,
+    USER,
+    VALUE,
+)
+from engine.settings import Section
+from engine.signals.moments import parse_moments
+
+ROW, RAW = "row", "raw"
+ROW_NUMBER = "\x1frow"
+"""Name of a column that carries row numbers through; no file can hold a column of this name."""
+
+PRODUCTLESS = ("follow", "post", "question", "undo")
+"""Acts that may be about no product."""
+
+UNDO = "undo"
+IDS = (EVENT, USER, PRODUCT, TARGET, OBJECT, CHANNEL, LANGUAGE)
+_TEXTS = (*IDS, ACTION, TEXT)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `configs/events.toml` and `configs/actions.toml` allow."""
+
+    actions: tuple[str, ...]
+    id_bytes: int
+    text_bytes: int
+    earliest: datetime
+    ahead: timedelta
+
+    @classmethod
+    def of(cls, section: Section, actions: Iterable[str]) -> Limits:
+        """Takes section `limits` of the events' settings and the names of the known actions."""
+        return cls(
+            tuple(actions),
+            section.id_bytes,
+            section.text_bytes,
+            datetime(section.earliest_year, 1, 1, tzinfo=UTC),
+            timedelta(seconds=section.ahead_seconds),
+        )
+
+
+def judge_events(
+    frame: pl.DataFrame, *, now: datetime, limits: Limits
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Separates events from rows that are none.
+
+    Columns may be text or typed; an empty text is a missing value; unknown columns are ignored.
+    Actions may be in any case. Ids stay byte for byte; whole-number columns become their digits.
+    The first rule that a row breaks is its reason.
+
+    Args:
+        frame: raw rows; their numbers in column `ROW_NUMBER`, or counted from 1.
+        now: with a time zone; what lies further ahead than allowed is refused.
+        limits: see `Limits`.
+
+    Returns:
+        Events in the schema, all columns present, in the order of the frame, each event id once
+        (of rows that share one and differ, the least by all columns stays); and the bad rows:
+        row (UInt64), reason, raw (the row as JSON, without its text, which may be personal).
+
+    Raises:
+        FrameError: a required column is missing, or a column cannot hold what it should.
+    """
+    for column in EVENTS.required:
+        if column not in frame.columns:
+            found = ", ".join(name for name in frame.columns if name != ROW_NUMBER)
+            raise FrameError("events", column, f"missing; found {found or 'nothing'}")
+    if ROW_NUMBER not in frame.columns:
+        frame = frame.with_row_index(ROW_NUMBER, offset=1)
+    typed = _typed(frame)
+    judged = typed.with_columns(_reason(typed, now, limits).alias(REASON))
+    good = judged.filter(pl.col(REASON).is_null()).select(list(EVENTS.columns))
+    refused = judged[REASON].is_not_null()
+    bad = pl.DataFrame(
+        {
+            ROW: frame[ROW_NUMBER].cast(pl.UInt64).filter(refused),
+            REASON: judged[REASON].filter(refused),
+            RAW: as_json(frame.filter(refused).drop(ROW_NUMBER, TEXT, strict=False)),
+        }
+    )
+    return keep_once(identify(good)), bad
+
+
+def identify(events: pl.DataFrame) -> pl.DataFrame:
+    """Gives events without an id one made of their other columns: 128 bits of BLAKE2b, as hex.
+
+    The same act has the same id in any file, at any place, in any version of this product.
+    """
+    missing = events[EVENT].is_null()
+    if not missing.any():
+        return events
+    parts = []
+    for name, dtype in EVENTS.columns.items():
+        if name == EVENT:
+            continue
+        content = pl.col(name)
+        if dtype == pl.Float64:
+            content = (content + 0.0).reinterpret(signed=True)  # 0.0 and -0.0 are one value
+        text = content.to_physical().cast(pl.String)
+        # A length before each value keeps ("a", "bc") apart from ("ab", "c").
+        parts.append(pl.format(f"{name}={{}}:{{}};", text.str.len_bytes(), text).fill_null(""))
+    described = events.filter(missing).select(pl.concat_str(parts)).to_series()
+    made = [blake2b(row.encode(), digest_size=16).hexdigest() for row in described]
+    ids = events[EVENT].to_frame().with_row_index("at")
+    filled = ids.filter(missing).with_columns(pl.Series(EVENT, made, pl.String))
+    return events.with_columns(ids.update(filled, on="at", how="left")[EVENT])
+
+
+def keep_once(events: pl.DataFrame) -> pl.DataFrame:
+    """Each event id once, in the order of its first row; of differing rows the least stays."""
+    repeated = events[EVENT].is_duplicated()
+    if not repeated.any():
+        return events
+    places = events.with_row_index("at")
+    chosen = (
+        places.filter(repeated)
+        .sort(pl.all().exclude("at"), maintain_order=True)
+        .with_columns(pl.col("at").min().over(EVENT))
+        .unique(EVENT, keep="first", maintain_order=True)
+    )
+    return pl.concat([places.filter(~repeated), chosen]).sort("at").drop("at")
+
+
+def as_json(frame: pl.DataFrame) -> pl.Series:
+    """Each row as one JSON object; what is missing is left out, bytes become text with marks."""
+    if not frame.width:
+        return pl.Series([""] * frame.height, dtype=pl.String)
+    plain = frame.with_columns(
+        pl.col(pl.Binary).map_elements(
+            lambda content: content.decode(errors="replace"), return_dtype=pl.String
+        )
+    )
+    return plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Our columns in our types; beside each, under `<name>?`, whether something was given there."""
+    columns: list[pl.Series] = []
+    for name in EVENTS.columns:
+        raw = frame[name] if name in frame.columns else pl.repeat(None, frame.height, eager=True)
+        given = raw.is_not_null()
+        if raw.dtype == pl.String:
+            given &= raw != ""
+        if name == AT:
+            typed = parse_moments(raw)
+        elif name == VALUE:
+            typed = _numbers(raw)
+        else:
+            typed = _texts(raw, name).replace("", None)
+        columns += [typed.alias(name), given.alias(f"{name}?")]
+    return pl.DataFrame(columns).with_columns(pl.col(ACTION).str.to_lowercase())
+
+
+def _texts(raw: pl.Series, name: str) -> pl.Series:
+    if raw.dtype.is_float():
+        # A column of whole numbers with gaps is often written as floats.
+        whole = (raw == raw.round()) & (raw.abs() < 2.0**53)
+        return (
+            raw.to_frame("x")
+            .select(pl.when(whole.fill_null(False)).then(pl.col("x")).cast(pl.Int64, strict=False))
+            .to_series()
+            .cast(pl.String)
+        )
+    if raw.dtype.is_nested() or raw.dtype == pl.Object:
+        raise FrameError("events", name, f"is {raw.dtype}; must be text")
+    return raw.cast(pl.String, strict=False)
+
+
+def _numbers(raw: pl.Series) -> pl.Series:
+    if raw.dtype == pl.String:
+        return raw.str.strip_chars().cast(pl.Float64, strict=False)
+    if raw.dtype.is_nested() or raw.dtype.is_temporal():
+        raise FrameError("events", VALUE, f"is {raw.dtype}; must be a number")
+    return raw.cast(pl.Float64, strict=False)
+
+
+def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
+    """The first broken rule in words, or null."""
+    rules: list[tuple[pl.Expr, str]] = []
+    for name in _TEXTS:
+        rules.append((pl.col(f"{name}?") & pl.col(name).is_null(), f"{name} is not text in UTF-8"))
+    rules.append((pl.col(USER).is_null(), f"{USER} is missing"))
+    for name in IDS:
+        long = pl.col(name).str.len_bytes() > limits.id_bytes
+        rules.append((long, f"{name} is longer than {limits.id_bytes} bytes"))
+        control = pl.col(name).str.contains(r"\p{Cc}")
+        rules.append((control, f"{name} holds a control character"))
+    productless = pl.col(PRODUCT).is_null() & ~pl.col(ACTION).is_in(PRODUCTLESS)
+    rules += [
+        (pl.col(TEXT).str.len_bytes() > limits.text_bytes, f"{TEXT} is too long"),
+        (pl.col(ACTION).is_null(), f"{ACTION} is missing"),
+        (~pl.col(ACTION).is_in(limits.actions), f"{ACTION} is unknown"),
+        (productless, f"{PRODUCT} is missing"),
+        ((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_null(), f"{OBJECT} of undo is missing"),
+        (~pl.col(f"{AT}?"), f"{AT} is missing"),
+        (pl.col(AT).is_null(), f"{AT} is not a time"),
+        (pl.col(AT) < limits.earliest, f"{AT} is before {limits.earliest:%Y}"),
+        (pl.col(AT) > now.astimezone(UTC) + limits.ahead, f"{AT} lies ahead of the clock"),
+        (pl.col(f"{VALUE}?") & pl.col(VALUE).is_null(), f"{VALUE} is not a number"),
+        (~pl.col(VALUE).is_finite(), f"{VALUE} is not finite"),
+    ]
+    return pl.coalesce(pl.when(broken).then(pl.lit(text)) for broken, text in rules)
