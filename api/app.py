@@ -1,0 +1,107 @@
+"""The API as one plain WSGI application.
+
+In: a home and its settings. Out: a Flask app that holds the champion open.
+Never: training, LightFM or Optuna, and no server: `api/serve.py` starts one.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, BinaryIO
+
+import pydantic_core
+import structlog
+from flask import Flask
+
+from api import problems
+from api.http import access, docs, health, products, users
+from api.http.answers import Answers
+from api.http.contract import build
+from api.http.desk import Desk
+from api.http.edge import Edge
+from api.http.metrics import Metrics
+from engine import settings
+from engine.operations.models import ModelHolder
+from engine.store.home import Home
+
+MIB = 1 << 20
+
+
+def create_app(
+    home: Home,
+    *,
+    workers: int = 1,
+    log_to: BinaryIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Flask:
+    """Builds the application; the champion is opened and verified before it returns.
+
+    Without a champion the application answers 503 until one is promoted. `workers` is the
+    number of processes that share the limits.
+    """
+    chosen = settings.load("serving", home.root)
+    log = _logger(log_to or sys.stderr.buffer)
+    metrics = Metrics()
+
+    def alert(refused: str, reason: str) -> None:
+        metrics.refused()
+        log.error("model_refused", version=refused, reason=reason)
+
+    holder = ModelHolder(
+        home, check_seconds=chosen["models"].pointer_check_seconds, clock=clock, alert=alert
+    )
+    app = _with_routes(chosen, holder, metrics)
+    app.extensions["mokhatab.log"] = log
+    app.extensions["mokhatab.holder"] = holder
+    app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
+    problems.register(app)
+    ring = access.KeyRing(home, cache_seconds=chosen["keys"].cache_seconds, clock=clock)
+    limits = chosen["limits"]
+    gate = access.Gate(
+        ring,
+        app.extensions["mokhatab.needed"],
+        requests=access.Meter("key", limits.requests_per_minute, share=1 / workers),
+        failures=access.Meter("address", limits.failures_per_minute, share=1 / workers),
+    )
+    access.install(app, gate)
+    app.wsgi_app = Edge(app.wsgi_app, metrics, log)  # type: ignore[method-assign, assignment]
+    return app
+
+
+def _with_routes(
+    chosen: dict[str, settings.Section], holder: ModelHolder, metrics: Metrics
+) -> Flask:
+    answers = Answers(
+        entries=chosen["answers"].entries, largest=int(chosen["answers"].mebibytes * MIB)
+    )
+    desk = Desk(holder, answers=answers, valid_hours=chosen["models"].valid_hours)
+    nouns = [
+        products.routes(desk, block_rows=chosen["audiences"].block_rows),
+        users.routes(desk),
+        health.routes(desk),
+    ]
+    app, needed = build(nouns, version=version("mokhatab"))
+    for endpoint in (*docs.add_docs(app), health.add_metrics(app, desk, metrics)):
+        needed[endpoint] = None
+    app.extensions["mokhatab.needed"] = needed
+    return app
+
+
+def _logger(file: BinaryIO) -> Any:
+    """Lines of JSON with the time in UTC."""
+    return structlog.wrap_logger(
+        structlog.BytesLogger(file),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(
+                serializer=lambda event, **_: pydantic_core.to_json(event)
+            ),
+        ],
+        wrapper_class=structlog.BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    ).bind()

@@ -1,0 +1,166 @@
+"""Who may ask what, and how often: before each request, deny by default.
+
+In: the `Authorization` header and the route. Out: nothing, or a problem that ends the request.
+Never: a key in clear in memory longer than the request, or anywhere else.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from flask import Flask, Response, g, request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from api import problems
+from engine.operations.keys import MARK, Key, find_key, peppered, prefix_of
+from engine.store.catalog import Catalog, pepper
+from engine.store.home import Home
+
+WRITING = frozenset({"POST", "PUT", "PATCH"})
+LONGEST_KEY = 128
+REMEMBERED = 10_000
+"""Digests whose fate is remembered; beyond it all are forgotten, which costs one lookup each."""
+
+
+class KeyRing:
+    """Keys by digest, each looked up again after `cache_seconds`."""
+
+    def __init__(self, home: Home, *, cache_seconds: float, clock: Callable[[], float]) -> None:
+        self._catalog, self._pepper = Catalog(home), pepper(home)
+        self._seconds, self._clock = cache_seconds, clock
+        self._known: dict[bytes, tuple[float, Key | None]] = {}
+        self._lock = Lock()
+
+    def find(self, sent: str) -> Key | None:
+        """What this key is, or nothing where it is not one, or was ended."""
+        if not sent.startswith(MARK) or len(sent) > LONGEST_KEY or not sent.isascii():
+            return None
+        digest, now = peppered(self._pepper, sent), self._clock()
+        until, key = self._known.get(digest, (-math.inf, None))
+        if now < until:
+            return key
+        key = find_key(self._catalog, digest, prefix_of(sent))
+        with self._lock:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[digest] = (now + self._seconds, key)
+        return key
+
+
+class Meter:
+    """Requests counted by name within a minute; `share` is this process's part of the limit."""
+
+    def __init__(self, policy: str, per_minute: int, *, share: float) -> None:
+        address = os.environ.get("MOKHATAB_LIMITS_URL")
+        storage = storage_from_string(address) if address else MemoryStorage()
+        quota = per_minute if address else max(1, math.ceil(per_minute * share))
+        self._limit = RateLimitItemPerMinute(quota, namespace=policy)
+        self._window = FixedWindowRateLimiter(storage)
+        self._policy = policy
+        self.policy = f'"{policy}";q={quota};w=60'
+
+    def count(self, name: str) -> tuple[bool, str, int]:
+        """Counts one: whether it is within the limit, the `RateLimit` header, seconds to wait."""
+        within = self._window.hit(self._limit, name)
+        reset, remaining = self._window.get_window_stats(self._limit, name)
+        wait = max(1, math.ceil(reset - time.time()))
+        return within, f'"{self._policy}";r={max(0, remaining)};t={wait}', wait
+
+
+class Gate:
+    """Runs before each request: key, scope, limit, then the form of the body."""
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        needed: dict[str, str | None],
+        *,
+        requests: Meter,
+        failures: Meter,
+    ) -> None:
+        self.ring, self.needed = ring, needed
+        self.requests, self.failures = requests, failures
+
+    def check(self) -> Response | None:
+        """Nothing where the request may go on."""
+        rule = request.url_rule
+        if rule is None or request.routing_exception is not None:
+            return None  # no such route, or another method: routing says so itself
+        request.environ["mokhatab.route"] = rule.rule
+        if rule.endpoint in self.needed and self.needed[rule.endpoint] is None:
+            return None
+        scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+        key = self.ring.find(sent.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            return self._unknown(given=bool(sent))
+        scope = self.needed.get(rule.endpoint)
+        if scope is None or scope not in key.scopes:
+            return _lacking(scope)
+        within, told, wait = self.requests.count(key.prefix)
+        g.limits = told
+        if not within:
+            return _too_many(self.requests.policy, wait)
+        return _form_of_body() if request.method in WRITING else None
+
+    def tell(self, response: Response) -> Response:
+        """Adds what is left of the limit to an answer that counted."""
+        told = g.get("limits")
+        if told is not None:
+            response.headers["RateLimit"] = told
+            response.headers["RateLimit-Policy"] = self.requests.policy
+        return response
+
+    def _unknown(self, *, given: bool) -> Response:
+        if given:
+            within, _, wait = self.failures.count(request.remote_addr or "unknown")
+            if not within:
+                return _too_many(self.failures.policy, wait)
+        challenge = 'Bearer realm="mokhatab"' + (', error="invalid_token"' if given else "")
+        detail = "this key is not known, or was revoked" if given else "send a key"
+        return problems.problem(
+            401,
+            "Who asks?",
+            f"{detail}: `Authorization: Bearer mk_…`; `mokhatab keys create` makes one",
+            headers={"WWW-Authenticate": challenge},
+        )
+
+
+def install(app: Flask, gate: Gate) -> None:
+    """Puts the gate before every route of the application."""
+    app.before_request(gate.check)
+    app.after_request(gate.tell)
+
+
+def _lacking(scope: str | None) -> Response:
+    challenge = f'Bearer realm="mokhatab", error="insufficient_scope", scope="{scope or ""}"'
+    return problems.problem(
+        403,
+        "Not allowed",
+        f"this key lacks the scope {scope}" if scope else "no key opens this route",
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
+def _too_many(policy: str, wait: int) -> Response:
+    return problems.problem(
+        429,
+        "Too many requests",
+        f"try again in {wait} s",
+        headers={"Retry-After": str(wait)},
+        type=problems.QUOTA_EXCEEDED,
+        **{"violated-policies": [policy.split('"')[1]]},
+    )
+
+
+def _form_of_body() -> Response | None:
+    """A body is JSON or nothing: what is malformed is 400 here, what is only wrong 422 later."""
+    if not request.is_json:
+        return problems.problem(415, "Not JSON", "send `Content-Type: application/json`")
+    request.get_json()
+    return None

@@ -1,0 +1,180 @@
+"""The one place that knows flask-openapi: nouns with routes, scopes, questions and answers.
+
+In: view functions whose annotations say what they take. Out: a Flask app with an OpenAPI 3.1 text.
+Never: a route without a scope, unless it is named open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import pydantic_core
+from flask import Flask, Response
+from flask.json.provider import JSONProvider
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.openapi import OpenAPI
+from pydantic import BaseModel, ConfigDict
+from werkzeug.routing import BaseConverter
+
+from api import problems
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Strict(BaseModel):
+    """What every question and answer is: no further fields, no NaN, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Asked(Strict):
+    """Parameters of a path or a query: they arrive as text, so numbers are read from it."""
+
+    model_config = ConfigDict(strict=False)
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        # flask-openapi asks for the plain schema at every request; making it takes a millisecond.
+        if args or options:
+            return super().model_json_schema(*args, **options)
+        return _schema(cls)
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return BaseModel.model_json_schema.__func__(model)  # type: ignore[attr-defined, no-any-return]
+
+
+class Problem(BaseModel):
+    """RFC 9457. `fields` comes with 422, `near` with 404, `command` with 503."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    request_id: str
+
+
+class Whole(Response):
+    """An answer that lies in memory is handed to the server as a list, which it sends at once."""
+
+    def get_app_iter(self, environ: Any) -> Any:
+        plain = type(self.response) is list and not self._on_close
+        if plain and environ["REQUEST_METHOD"] != "HEAD" and self.status_code >= 200:
+            return self.response
+        return super().get_app_iter(environ)
+
+
+def json_of(body: bytes | dict[str, Any]) -> Response:
+    """An answer in JSON, from a dict or from bytes that are JSON already."""
+    text = body if isinstance(body, bytes) else pydantic_core.to_json(body, inf_nan_mode="null")
+    return Whole(text, mimetype="application/json")
+
+
+class Json(JSONProvider):
+    """JSON by pydantic's core: exact about malformed text, safe with deep nesting."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return pydantic_core.to_json(obj, inf_nan_mode="null").decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return pydantic_core.from_json(s, allow_inf_nan=False)
+
+
+class Identifier(BaseConverter):
+    """An id within a path: slashes, percent-encoded by the caller, belong to it."""
+
+    regex = ".+?"
+    part_isolating = False
+
+
+PROBLEMS = {
+    400: "Not readable: malformed JSON",
+    401: "No key, or one that is not known",
+    403: "The key lacks the scope, or the audience is too small",
+    404: "Not known; `near` names what resembles it",
+    413: "The body is too large",
+    415: "Another content type than application/json",
+    422: "Not understood; `fields` says which",
+    429: "Too many requests; see `Retry-After`",
+    500: "Something went wrong",
+    503: "No model yet, or none that is sound",
+}
+
+
+class Noun(APIBlueprint):
+    """The routes of one noun. Each names its scope, and is closed to keys that lack it."""
+
+    def __init__(self, name: str, about: str, prefix: str) -> None:
+        super().__init__(
+            name,
+            __name__,
+            abp_tags=[{"name": name, "description": about}],
+            abp_responses={code: _problem(text) for code, text in PROBLEMS.items()},
+            url_prefix=prefix,
+        )
+        self.needed: dict[str, str | None] = {}
+
+    def read(self, rule: str, scope: str | None, answers: dict[int, Any]) -> Callable[[View], View]:
+        """A GET route; a scope of None leaves it open to everybody."""
+        return self._route(self.get, rule, scope, answers)
+
+    def ask(self, rule: str, scope: str | None, answers: dict[int, Any]) -> Callable[[View], View]:
+        """A POST route that changes nothing."""
+        return self._route(self.post, rule, scope, answers)
+
+    def _route(
+        self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
+    ) -> Callable[[View], View]:
+        security: list[dict[str, list[str]]] = [] if scope is None else [{"key": [scope]}]
+        declare = method(rule, security=security, responses=answers)
+
+        def decorate(view: View) -> View:
+            self.needed[f"{self.name}.{view.__name__}"] = scope
+            return cast("View", declare(view))
+
+        return decorate
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text, "content": {problems.MEDIA_TYPE: {"schema": schema}}}
+
+
+def build(nouns: list[Noun], *, version: str) -> tuple[Flask, dict[str, str | None]]:
+    """The application with its routes, and the scope that each endpoint needs."""
+    app = OpenAPI(
+        "api",
+        info={"title": "Mokhatab", "version": version, "description": ABOUT},
+        security_schemes={"key": {"type": "http", "scheme": "bearer", "description": KEYS}},
+        validation_error_model=Problem,
+        validation_error_callback=problems.invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    app.response_class = Whole
+    app.json = Json(app)
+    app.url_map.converters["id"] = Identifier
+    app.url_map.merge_slashes = False
+    needed: dict[str, str | None] = {}
+    for noun in nouns:
+        app.register_api(noun)
+        needed |= noun.needed
+    return app, needed
+
+
+def text_of(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of an application that `build` made."""
+    return cast("dict[str, Any]", cast("OpenAPI", app).api_doc)
+
+
+ABOUT = (
+    "Which people to address for each product. Every answer about a model carries `model_version`, "
+    "`as_of` and `valid_until`; errors are RFC 9457; limits are told in `RateLimit` headers."
+)
+KEYS = "A key from `mokhatab keys create`; the list beside it names the scope a route needs."

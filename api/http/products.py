@@ -1,0 +1,51 @@
+"""Products: their best segments, their audience, their curve.
+
+In: a product's id and what the campaign wants. Out: the answers of engine/operations/audiences.py.
+Never: a computation of its own.
+"""
+
+from __future__ import annotations
+
+from flask import Response
+
+from api.http import schemas, tables
+from api.http.contract import Noun
+from api.http.desk import Desk
+from engine.operations import audiences
+
+
+def routes(desk: Desk, *, block_rows: int) -> Noun:
+    """The routes of products."""
+    noun = Noun("products", "What is promoted, and to whom", "/v1/products")
+
+    @noun.read("/<id:product_id>/segments", "segments:read", {200: schemas.BestSegments})
+    def segments(path: schemas.ProductPath, query: schemas.SegmentsQuery) -> Response:
+        """The best segments to address for a product, best first."""
+        return desk.answer(
+            ("segments", path.product_id, query.goal, query.channel, query.limit),
+            lambda model: audiences.best_segments(
+                model, path.product_id, goal=query.goal, channel=query.channel, limit=query.limit
+            ),
+        )
+
+    @noun.read("/<id:product_id>/curve", "audiences:read", {200: schemas.Curve})
+    def curve(path: schemas.ProductPath) -> Response:
+        """What to expect of the best share of all people, for each share."""
+        return desk.answer(
+            ("curve", path.product_id), lambda model: audiences.curve(model, path.product_id)
+        )
+
+    @noun.read("/<id:product_id>/audience", "audiences:read", {200: tables.DESCRIBED})
+    def audience(path: schemas.ProductPath, query: schemas.AudienceQuery) -> Response:
+        """The people to address, best first, streamed as NDJSON, CSV or Parquet.
+
+        In CSV a text that a spreadsheet would run as a formula is led by an apostrophe.
+        """
+        form = tables.wanted(query.format)
+        model = desk.holder.model()
+        found = audiences.audience(
+            model, path.product_id, share=query.share, size=query.size, goal=query.goal
+        )
+        return tables.streamed(found.blocks(block_rows), form, headers=desk.headers(model))
+
+    return noun

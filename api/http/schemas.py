@@ -1,0 +1,121 @@
+"""The questions and answers of the API, field by field.
+
+In: what a caller sent. Out: checked questions; the shape of answers for the OpenAPI text.
+Never: a value that was guessed. Bounds here are promises of version 1, not settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from api.http.contract import Asked, Strict
+
+LONGEST_ID = 256
+MOST_USERS = 1000
+Goal = Literal["traffic", "sales", "awareness", "loyalty"]
+Format = Literal["ndjson", "csv", "parquet"]
+
+
+def _identifier(value: str) -> str:
+    if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID:
+        raise ValueError(f"an id is at most {LONGEST_ID} bytes")
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
+        raise ValueError("an id holds no control characters")
+    return value
+
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_ID, description="Any UTF-8, at most 256 bytes"),
+    AfterValidator(_identifier),
+]
+
+
+class ProductPath(Asked):
+    product_id: Id
+
+
+class UserPath(Asked):
+    user_id: Id
+
+
+class SegmentsQuery(Asked):
+    goal: Goal = Field("traffic", description="What the campaign is after")
+    channel: str | None = Field(
+        None, min_length=1, max_length=64, description="Only people seen on this channel"
+    )
+    limit: int = Field(10, ge=1, le=100, description="At most so many segments")
+
+
+class AudienceQuery(Asked):
+    share: float | None = Field(None, gt=0, le=1, description="This part of all people")
+    size: int | None = Field(None, ge=1, le=1_000_000_000, description="So many people")
+    goal: Goal | None = Field(None, description="Rank for this goal")
+    format: Format | None = Field(None, description="Instead of `Accept`")
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> AudienceQuery:
+        if (self.share is None) == (self.size is None):
+            raise ValueError("give either share or size")
+        return self
+
+
+class UserQuery(Asked):
+    limit: int = Field(20, ge=1, le=100, description="At most so many segments")
+
+
+class UsersBody(Strict):
+    user_ids: list[Id] = Field(min_length=1, max_length=MOST_USERS)
+    limit: int = Field(20, ge=1, le=100, description="At most so many segments for each")
+
+
+class Ready(Strict):
+    status: Literal["ready", "degraded"]
+    model_version: str
+    champion: str
+    refused: dict[str, str] = Field(description="Versions that failed their manifest, and why")
+
+
+class Healthy(Strict):
+    status: Literal["ok"]
+
+
+class Stamped(Strict):
+    """Which model answered, how fresh its data are, and when to ask again."""
+
+    model_version: str
+    as_of: str
+    valid_until: str
+
+
+class Interval(Strict):
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+
+class Segment(Strict):
+    segment_id: str
+    name: str
+    kind: str
+    size: int
+    interest: float
+    probability: float
+    lift: Interval
+    overlap: float
+    reason: str
+
+
+class BestSegments(Stamped):
+    product_id: str
+    segments: list[Segment]
+
+
+class Curve(Stamped):
+    product_id: str
+
+
+class UserSegments(Stamped):
+    pass

@@ -1,0 +1,38 @@
+"""Users: which segments a person belongs to.
+
+In: ids of users. Out: their segments, best first. Never: an id in a log or a kept answer.
+"""
+
+from __future__ import annotations
+
+from flask import Response
+
+from api.http import schemas
+from api.http.contract import Noun
+from api.http.desk import Desk
+from engine.operations import audiences
+
+
+def routes(desk: Desk) -> Noun:
+    """The routes of users."""
+    noun = Noun("users", "People, pseudonymous", "/v1")
+
+    @noun.read("/users/<id:user_id>/segments", "segments:read", {200: schemas.UserSegments})
+    def segments_of_user(path: schemas.UserPath, query: schemas.UserQuery) -> Response:
+        """The segments of one user."""
+        return desk.answer(
+            (),
+            lambda model: audiences.user_segments(model, [path.user_id], limit=query.limit),
+            keep=False,
+        )
+
+    @noun.ask("/users:segments", "segments:read", {200: schemas.UserSegments})
+    def segments_of_users(body: schemas.UsersBody) -> Response:
+        """The segments of up to a thousand users at once; those not known are listed apart."""
+        return desk.answer(
+            (),
+            lambda model: audiences.user_segments(model, body.user_ids, limit=body.limit),
+            keep=False,
+        )
+
+    return noun

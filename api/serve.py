@@ -1,0 +1,116 @@
+"""The production server: granian around the application, several processes over one model.
+
+In: a home, an address, a number of processes. Out: answers until SIGINT or SIGTERM.
+Never: training in a serving process, or a request cut off because the server was asked to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
+
+from engine import settings
+from engine.store.catalog import open_catalog
+from engine.store.home import Home
+
+APPLICATION = "api.serve:application"
+WORKERS = "MOKHATAB_WORKERS"
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def serve(
+    home: Home, *, host: str | None = None, port: int | None = None, workers: int | None = None
+) -> NoReturn:
+    """Becomes the server: this process is replaced, and ends when it is told to stop.
+
+    What is not given is read from `configs/serving.toml`. A fresh interpreter is needed because
+    workers are forks of the server, and a fork of whatever trained before would not be sound.
+
+    Raises:
+        ConfigError: a setting is not allowed.
+    """
+    settings.load("serving", home.root)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    given = {"--host": host, "--port": port, "--workers": workers}
+    chosen = [text for name, value in given.items() if value for text in (name, str(value))]
+    os.execv(sys.executable, [*command(home), *chosen])
+
+
+def command(home: Home) -> list[str]:
+    """How the server is started for a home; `--host --port --workers --target` may follow."""
+    return [sys.executable, "-P", "-m", "api.serve", str(home.root)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serves a home until SIGINT or SIGTERM; running requests are finished first."""
+    parser = argparse.ArgumentParser(prog="python -m api.serve")
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--target", default=APPLICATION, help="another WSGI factory")
+    asked = parser.parse_args(arguments)
+    home = Home(asked.home.absolute())
+    chosen = settings.load("serving", home.root)["server"]
+    workers = asked.workers or chosen.workers
+    with open_catalog(home):
+        pass  # its shape is brought up to date here, before several processes open it
+    figures = tempfile.mkdtemp(prefix="mokhatab-figures-")
+    os.environ.update(_environment(home, workers, figures))
+    server = _server(chosen, asked.target, workers=workers)
+    server.bind_addr, server.bind_port = asked.host or chosen.host, asked.port or chosen.port
+    try:
+        server.serve()
+    finally:
+        shutil.rmtree(figures, ignore_errors=True)
+
+
+def application() -> Flask:
+    """The application of one process, as the environment describes it."""
+    from api.app import create_app  # after the environment is set: figures are shared by it
+
+    home = Home(settings.default_home())
+    return create_app(home, workers=int(os.environ.get(WORKERS, "1")), log_to=sys.stdout.buffer)
+
+
+def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:
+    return {
+        "MOKHATAB_HOME": str(home.root),
+        WORKERS: str(workers),
+        FIGURES: figures,
+        # Processes that each start a thread per core only take turns: one per request is best.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _server(chosen: settings.Section, target: str, *, workers: int) -> MPServer:
+    return MPServer(
+        target,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=workers,
+        blocking_threads=chosen.blocking_threads,
+        backpressure=chosen.waiting,
+        http=HTTPModes.http1,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=int(chosen.header_read_seconds * 1000)),
+        workers_kill_timeout=chosen.shutdown_seconds,
+        respawn_failed_workers=True,
+        log_access=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
