@@ -1,0 +1,238 @@
+"""Facts: what was done, by whom, to what, kept as Delta tables.
+
+In: frames in the schemas of `engine/frames.py`. Out: the same, read lazily, with what was there.
+Never: a row twice under one event id, or a write of which a part can be seen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+
+from engine import frames
+from engine.errors import FrameError, UnknownEntity
+from engine.frames import AT, EVENT, EVENTS, FOLLOWS, PRODUCT, PRODUCTS, RESULTS, USER, USERS
+from engine.store.home import Home
+
+KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT}
+KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, FOLLOWS, RESULTS)}
+
+
+def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
+    """Adds events whose ids the log does not hold yet, all in one step; returns how many.
+
+    Every event needs an id. Of rows that share one, the least by all columns is kept. Rows are
+    sorted by moment, so that readers of a span of time skip files. Durable when it returns.
+
+    Raises:
+        FrameError: a column is missing or has another type, or an event has no id.
+    """
+    events = frames.check(events.lazy(), EVENTS).select(list(EVENTS.columns))
+    with _writing(home):
+        known = scan_events(home).select(EVENT)
+        fresh = events.join(known, on=EVENT, how="anti").collect()
+        if fresh[EVENT].null_count():
+            raise FrameError(EVENTS.name, EVENT, "an event has no id")
+        if fresh[EVENT].is_duplicated().any():
+            fresh = fresh.sort(pl.all()).unique(EVENT, keep="first", maintain_order=True)
+        _append(home, EVENTS.name, fresh.sort(AT, EVENT))
+    return fresh.height
+
+
+def scan_events(
+    home: Home, since: datetime | None = None, until: datetime | None = None
+) -> pl.LazyFrame:
+    """Events from `since` on and before `until`, in no promised order; none in an empty home."""
+    events = scan_table(home, EVENTS.name)
+    if since is not None:
+        events = events.filter(pl.col(AT) >= since)
+    if until is not None:
+        events = events.filter(pl.col(AT) < until)
+    return events
+
+
+def scan_table(home: Home, name: str) -> pl.LazyFrame:
+    """One of the tables events, users, products, follows, results; empty where nothing came yet.
+
+    Raises:
+        UnknownEntity: there is no such table.
+    """
+    path = _path(home, name)
+    if not DeltaTable.is_deltatable(str(path)):
+        return pl.LazyFrame(schema=KINDS[name].columns)
+    return pl.scan_delta(path)
+
+
+def upsert(home: Home, name: str, rows: pl.DataFrame) -> int:
+    """Merges users or products by id; returns how many ids are new.
+
+    The later row wins, value by value: what it lacks, or has as null, stays as it was. Further
+    columns join the table. Where a column had another type, both become text unless the new
+    values fit the old type.
+
+    Raises:
+        FrameError: the id column is missing, of another type, or holds a null.
+    """
+    kind, key = KINDS[name], KEYS[name]
+    rows = _plain(frames.check(rows, kind))
+    if rows[key].null_count():
+        raise FrameError(name, key, "a row has no id")
+    rows = _merged(rows, key)
+    with _writing(home):
+        known = scan_table(home, name).collect()
+        before = known.height
+        known, rows = _agreeing(known, rows)
+        merged = _merged(pl.concat([known, rows], how="diagonal"), key)
+        replace_table(home, name, merged.sort(key), locked=True)
+    return merged.height - before
+
+
+def add_follows(home: Home, follows: pl.DataFrame) -> int:
+    """Adds directed ties that are not there yet; returns how many were new."""
+    columns = list(FOLLOWS.columns)
+    frames.check(follows, FOLLOWS)
+    with _writing(home):
+        known = scan_table(home, FOLLOWS.name)
+        fresh = follows.select(columns).unique().lazy().join(known, on=columns, how="anti")
+        rows = fresh.sort(columns).collect()
+        _append(home, FOLLOWS.name, rows)
+    return rows.height
+
+
+def append_results(home: Home, results: pl.DataFrame) -> int:
+    """Adds campaign results; returns how many rows were new.
+
+    Rows that the table holds already are left out as often as it holds them, so that a file
+    given twice counts once, while equal rows within one file all count.
+    """
+    frames.check(results, RESULTS)
+    columns = list(RESULTS.columns)
+    lacking = {
+        name: pl.lit(None, dtype)
+        for name, dtype in RESULTS.columns.items()
+        if name not in results.columns
+    }
+    rows = results.with_columns(**lacking).select(columns).lazy()
+    which = pl.int_range(pl.len()).over(columns).alias("which")
+    with _writing(home):
+        known = scan_table(home, RESULTS.name).select(*columns, which)
+        keys = [*columns, "which"]
+        fresh = rows.with_columns(which).join(known, on=keys, how="anti", nulls_equal=True)
+        added = fresh.drop("which").sort(columns).collect()
+        _append(home, RESULTS.name, added)
+    return added.height
+
+
+def replace_table(home: Home, name: str, rows: pl.DataFrame, *, locked: bool = False) -> None:
+    """Puts these rows, and these columns, in the place of all that a table held, in one step."""
+    if not locked:
+        with _writing(home):
+            replace_table(home, name, rows, locked=True)
+        return
+    options = {"schema_mode": "overwrite"}
+    path = _path(home, name)
+    with _durably(path):
+        frame = _plain(frames.check(rows, KINDS[name]))
+        frame.write_delta(path, mode="overwrite", delta_write_options=options)
+
+
+def version(home: Home) -> dict[str, int]:
+    """How many changes each table has seen: equal numbers mean equal data. Empty tables are -1."""
+    return {
+        name: DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
+        for name, path in ((name, _path(home, name)) for name in KINDS)
+    }
+
+
+@contextmanager
+def staging(home: Home) -> Iterator[Path]:
+    """A folder in the home for work in progress, gone afterwards; sweeps what killed runs left."""
+    home.log.mkdir(parents=True, exist_ok=True)
+    for left in home.log.glob(".staging-*"):
+        owner = left.name.split("-")[1]
+        if not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".staging-{os.getpid()}-", dir=home.log))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path(home: Home, name: str) -> Path:
+    if name not in KINDS:
+        raise UnknownEntity("table", name, tuple(KINDS))
+    return home.log / name
+
+
+@contextmanager
+def _writing(home: Home) -> Iterator[None]:
+    """Lets one writer at a time compare and append; the lock ends with its process."""
+    home.log.mkdir(parents=True, exist_ok=True)
+    with (home.log / ".writing.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _append(home: Home, name: str, rows: pl.DataFrame) -> None:
+    if rows.is_empty():
+        return
+    path = _path(home, name)
+    with _durably(path):
+        rows.write_delta(path, mode="append")
+
+
+@contextmanager
+def _durably(path: Path) -> Iterator[None]:
+    """Syncs the files that a commit added; without it a loss of power may undo a commit."""
+    before = set(path.rglob("*")) if path.exists() else set()
+    yield
+    for added in [*sorted(set(path.rglob("*")) - before), path / "_delta_log", path, path.parent]:
+        descriptor = os.open(added, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """Columns in types that Delta tables hold: no unsigned, no categories, no nulls alone."""
+    casts: dict[str, pl.DataType | type[pl.DataType]] = {}
+    for name, dtype in rows.schema.items():
+        if dtype == pl.Null or dtype in (pl.Categorical, pl.Enum, pl.Time, pl.Duration):
+            casts[name] = pl.String
+        elif dtype.is_unsigned_integer():
+            casts[name] = pl.Int64
+    return rows.cast(casts)  # type: ignore[arg-type]
+
+
+def _merged(rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """One row for each id: in every column the last value that is not null."""
+    if not rows[key].is_duplicated().any():
+        return rows
+    return (
+        rows.group_by(key, maintain_order=True)
+        .agg(pl.all().drop_nulls().last())
+        .select(rows.columns)
+    )
+
+
+def _agreeing(known: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    for name in set(known.columns) & set(rows.columns):
+        wanted = known.schema[name]
+        if rows.schema[name] == wanted:
+            continue
+        try:
+            rows = rows.with_columns(pl.col(name).cast(wanted, strict=True))
+        except pl.exceptions.PolarsError:
+            known, rows = (frame.cast({name: pl.String}) for frame in (known, rows))
+    return known, rows
