@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from engine.errors import ArtefactCorrupt, NotTrained, UnknownEntity
 from engine.store.files import replace_durably, sync_folder
 from engine.store.home import Home
+from engine.store.mapping import map_table
 
 Array = NDArray[Any]
 VERSION = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
@@ -143,7 +144,9 @@ def save(home: Home, model: Model) -> Path:
             }
         for name, frame in frames.items():
             path = staging / f"{name}.arrow"
-            frame.rechunk().write_ipc(path, compression="uncompressed")
+            # One batch, not compressed: only that can be mapped.
+            rows = max(1, frame.height)
+            frame.rechunk().write_ipc(path, compression="uncompressed", record_batch_size=rows)
             files[path.name] = {"rows": frame.height, "columns": frame.columns}
         for name, content in files.items():
             content["sha256"] = _digest(staging / name)
@@ -352,7 +355,10 @@ def _assemble(
 
 def _map(path: Path, content: dict[str, Any]) -> Array:
     empty = math.prod(content["shape"]) == 0
-    array: Array = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
+    try:
+        array: Array = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
+    except ValueError as error:
+        raise ArtefactCorrupt(path.name, "is no array of numbers") from error
     if list(array.shape) != content["shape"] or str(array.dtype) != content["dtype"]:
         raise ArtefactCorrupt(str(path), "has another shape than its manifest")
     return array
@@ -361,7 +367,10 @@ def _map(path: Path, content: dict[str, Any]) -> Array:
 def _table(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise ArtefactCorrupt(path.name, "is missing")
-    return pl.read_ipc(path, memory_map=True)
+    try:
+        return map_table(path)
+    except pl.exceptions.PolarsError as error:
+        raise ArtefactCorrupt(path.name, "is no table") from error
 
 
 def good_versions(home: Home) -> Iterator[str]:
