@@ -171,14 +171,19 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
         if name == AT:
             typed = parse_moments(raw)
         elif name == VALUE:
-            typed = _numbers(raw)
+            typed = as_numbers(raw)
         else:
-            typed = _texts(raw, name).replace("", None)
+            typed = as_texts(raw, name).replace("", None)
         columns += [typed.alias(name), given.alias(f"{name}?")]
     return pl.DataFrame(columns).with_columns(pl.col(ACTION).str.to_lowercase())
 
 
-def _texts(raw: pl.Series, name: str) -> pl.Series:
+def as_texts(raw: pl.Series, name: str) -> pl.Series:
+    """A column as text: whole numbers as their digits, null where bytes are no UTF-8.
+
+    Raises:
+        FrameError: a nested column.
+    """
     if raw.dtype.is_float():
         # A column of whole numbers with gaps is often written as floats.
         whole = (raw == raw.round()) & (raw.abs() < 2.0**53)
@@ -193,7 +198,12 @@ def _texts(raw: pl.Series, name: str) -> pl.Series:
     return raw.cast(pl.String, strict=False)
 
 
-def _numbers(raw: pl.Series) -> pl.Series:
+def as_numbers(raw: pl.Series) -> pl.Series:
+    """A column as numbers, null where it holds something else.
+
+    Raises:
+        FrameError: a nested column, or one of times.
+    """
     if raw.dtype == pl.String:
         return raw.str.strip_chars().cast(pl.Float64, strict=False)
     if raw.dtype.is_nested() or raw.dtype.is_temporal():
@@ -215,6 +225,8 @@ def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
     productless = pl.col(PRODUCT).is_null() & ~pl.col(ACTION).is_in(PRODUCTLESS)
     rules += [
         (pl.col(TEXT).str.len_bytes() > limits.text_bytes, f"{TEXT} is too long"),
+        (pl.col(f"{VALUE}?") & pl.col(VALUE).is_null(), f"{VALUE} is not a number"),
+        (~pl.col(VALUE).is_finite(), f"{VALUE} is not finite"),
         (pl.col(ACTION).is_null(), f"{ACTION} is missing"),
         (~pl.col(ACTION).is_in(limits.actions), f"{ACTION} is unknown"),
         (productless, f"{PRODUCT} is missing"),
@@ -223,7 +235,5 @@ def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
         (pl.col(AT).is_null(), f"{AT} is not a time"),
         (pl.col(AT) < limits.earliest, f"{AT} is before {limits.earliest:%Y}"),
         (pl.col(AT) > now.astimezone(UTC) + limits.ahead, f"{AT} lies ahead of the clock"),
-        (pl.col(f"{VALUE}?") & pl.col(VALUE).is_null(), f"{VALUE} is not a number"),
-        (~pl.col(VALUE).is_finite(), f"{VALUE} is not finite"),
     ]
     return pl.coalesce(pl.when(broken).then(pl.lit(text)) for broken, text in rules)

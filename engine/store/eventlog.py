@@ -73,7 +73,7 @@ def scan_table(home: Home, name: str) -> pl.LazyFrame:
 
 
 def upsert(home: Home, name: str, rows: pl.DataFrame) -> int:
-    """Merges users or products by id; returns how many ids are new.
+    """Merges users or products by id; returns how many rows are new or changed.
 
     The later row wins, value by value: what it lacks, or has as null, stays as it was. Further
     columns join the table. Where a column had another type, both become text unless the new
@@ -89,11 +89,13 @@ def upsert(home: Home, name: str, rows: pl.DataFrame) -> int:
     rows = _merged(rows, key)
     with _writing(home):
         known = scan_table(home, name).collect()
-        before = known.height
         known, rows = _agreeing(known, rows)
         merged = _merged(pl.concat([known, rows], how="diagonal"), key)
-        replace_table(home, name, merged.sort(key), locked=True)
-    return merged.height - before
+        both = pl.concat([known, merged], how="diagonal")
+        changed = both.unique().height - known.height
+        if changed:
+            replace_table(home, name, merged.sort(key), locked=True)
+    return changed
 
 
 def add_follows(home: Home, follows: pl.DataFrame) -> int:

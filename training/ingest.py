@@ -1,0 +1,221 @@
+"""Facts in: files of other people become rows of the log, and what is refused is kept aside.
+
+In: paths, a mapping onto our columns, the moment it happens. Out: the event log, a quarantine
+file, and counts. Never: half of a file stored, or a good row lost to a bad one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine import settings
+from engine.errors import FrameError, UnknownEntity, UnreadableFile
+from engine.frames import EVENTS, REASON
+from engine.settings import Section
+from engine.signals.events import RAW, ROW, Limits, judge_events
+from engine.store import eventlog
+from engine.store.files import write_table
+from engine.store.home import Home
+from training.layouts import Mapping
+from training.reading import Reading, read_file
+from training.tables import judge_rows, type_attributes
+
+Progress = Callable[[str, int], None]
+"""Told what is being done (`reading events`, ...) and how many rows of it are done."""
+
+
+@dataclass
+class Tally:
+    """What became of the rows of one file; `duplicates` were good but known already."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "read": self.read,
+            "stored": self.stored,
+            "duplicates": self.duplicates,
+            "quarantined": dict(self.quarantined.most_common()),
+        }
+
+
+@dataclass
+class Counts:
+    """What an ingest did, by table; `quarantine` is the file of refused rows, if there are any."""
+
+    tables: dict[str, Tally] = field(default_factory=dict)
+    quarantine: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        quarantine = str(self.quarantine) if self.quarantine else None
+        tables = {name: tally.to_dict() for name, tally in self.tables.items()}
+        return {**tables, "quarantine": quarantine}
+
+
+@dataclass(frozen=True)
+class _Ingest:
+    home: Home
+    folder: Path
+    mapping: Mapping
+    now: datetime
+    progress: Progress
+    reading: Section
+    limits: Limits
+
+
+@dataclass
+class _Table:
+    """Good rows of one file, waiting in Parquet files to be stored, and the refused ones."""
+
+    path: Path
+    reading: Reading
+    good: list[Path] = field(default_factory=list)
+    bad: list[pl.DataFrame] = field(default_factory=list)
+    good_rows: int = 0
+
+    def refused(self) -> pl.DataFrame:
+        return pl.concat([self.reading.bad_rows(), *self.bad]).sort(ROW)
+
+
+def ingest(
+    home: Home,
+    *,
+    now: datetime,
+    mapping: Mapping | None = None,
+    progress: Progress | None = None,
+    **files: Path | None,
+) -> Counts:
+    """Reads, judges and stores files; each table grows in one step, after all files were judged.
+
+    A file given twice counts once. Bad rows go to `Home.quarantine` with table, row number (line
+    number in text), reason, and the row as it came, without its text.
+
+    Args:
+        home: where to store.
+        now: with a time zone; events ahead of it are refused.
+        mapping: how their columns map onto ours.
+        progress: told what is done.
+        files: events, users, products, follows, results; None is no file.
+
+    Raises:
+        UnknownEntity: there is no table of that name.
+        UnreadableFile: a file cannot be parsed, or holds not one row that can be used.
+        FrameError: a file lacks a column that its table needs.
+        ConfigError: a setting of the home is wrong.
+    """
+    for name in set(files) - set(eventlog.KINDS):
+        raise UnknownEntity("table", name, tuple(eventlog.KINDS))
+    chosen = settings.load("events", home.root)
+    limits = Limits.of(chosen["limits"], settings.load_rows("actions", home.root))
+    counts = Counts()
+    with eventlog.staging(home) as folder:
+        job = _Ingest(
+            home,
+            folder,
+            mapping or Mapping(),
+            now,
+            progress or (lambda what, rows: None),
+            chosen["reading"],
+            limits,
+        )
+        judged = {name: _judge(job, name, path) for name, path in files.items() if path}
+        counts.quarantine = _quarantine(job, judged)
+        for table in judged.values():
+            _refuse_useless(table, counts.quarantine)
+        for name, table in judged.items():
+            counts.tables[name] = _store(job, name, table)
+    return counts
+
+
+def _judge(job: _Ingest, name: str, path: Path) -> _Table:
+    job.progress(f"reading {name}", 0)
+    folder = job.folder / name
+    folder.mkdir()
+    reading = read_file(path, folder, layout=job.mapping.layout(name), limits=job.reading)
+    table = _Table(path, reading)
+    done = 0
+    for number, raw in enumerate(reading.frames()):
+        renamed = job.mapping.rename(raw, name)
+        try:
+            good, bad = _judged(job, name, renamed)
+        except FrameError as error:
+            raise FrameError(error.frame, error.column, error.detail + _advice(name)) from error
+        target = folder / f"good-{number:06}.parquet"
+        good.write_parquet(target, compression="lz4")
+        table.good.append(target)
+        table.bad.append(bad)
+        table.good_rows += good.height
+        done += raw.height
+        job.progress(f"judging {name}", done)
+    return table
+
+
+def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if name == EVENTS.name:
+        completed = job.mapping.complete(raw)
+        return judge_events(completed, now=job.now, limits=job.limits)
+    return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes)
+
+
+def _advice(name: str) -> str:
+    return (
+        f"; name the columns with --rename theirs=ours or a mapping file ([{name}.rename]), "
+        "and those of a file without a header with --columns"
+    )
+
+
+def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
+    if table.good_rows:
+        return
+    columns = ", ".join(table.reading.columns) or "none"
+    if not table.reading.rows:
+        raise UnreadableFile(str(table.path), f"has no rows; columns found: {columns}")
+    reasons = Counter(table.refused()[REASON].to_list()).most_common(3)
+    told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
+    raise UnreadableFile(
+        str(table.path),
+        f"none of its {table.reading.rows} rows can be used: {told}; columns found: {columns}; "
+        f"the rows lie in {quarantine}",
+    )
+
+
+def _quarantine(job: _Ingest, judged: dict[str, _Table]) -> Path | None:
+    refused = [
+        table.refused().select(pl.lit(name).alias("table"), ROW, REASON, RAW)
+        for name, table in judged.items()
+    ]
+    if not any(frame.height for frame in refused):
+        return None
+    moment = job.now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
+    path = job.home.quarantine / f"{moment}-{os.getpid()}.ndjson"
+    write_table(path, pl.concat(refused).lazy())
+    return path
+
+
+def _store(job: _Ingest, name: str, table: _Table) -> Tally:
+    job.progress(f"storing {name}", table.good_rows)
+    parts = [pl.scan_parquet(path) for path in table.good]
+    refused = table.refused()[REASON].to_list()
+    if name == EVENTS.name:
+        stored = eventlog.append_events(job.home, pl.concat(parts))
+    else:
+        rows = pl.concat(parts, how="diagonal").collect()
+        if name in eventlog.KEYS:
+            stored = eventlog.upsert(job.home, name, type_attributes(rows, eventlog.KINDS[name]))
+        elif name == "follows":
+            stored = eventlog.add_follows(job.home, rows)
+        else:
+            stored = eventlog.append_results(job.home, rows)
+    usable = table.reading.rows - len(refused)
+    return Tally(table.reading.rows, stored, usable - stored, Counter(refused))

@@ -1,0 +1,142 @@
+"""Rows of users, products, follows and results: which are good, and of what type their columns are.
+
+In: a frame as somebody else wrote it, with our column names. Out: good rows in the schema, bad
+rows with reasons. Never: an id changed, or an attribute lost.
+"""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from engine.errors import FrameError
+from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, USER, Schema
+from engine.signals.events import RAW, ROW, ROW_NUMBER, as_json, as_numbers, as_texts
+
+IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE)
+TAGS_BETWEEN = "|"
+"""Between the tags of a product in text: MovieLens and most exports write them so."""
+
+
+def judge_rows(
+    raw: pl.DataFrame, kind: Schema, *, id_bytes: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Separates rows that fit a table from those that do not.
+
+    Ids follow the rules of events. Columns that the schema does not name stay as they are; an
+    empty text is a missing value.
+
+    Returns:
+        Good rows in the order of the frame, and bad rows as `judge_events` gives them.
+
+    Raises:
+        FrameError: a required column is missing.
+    """
+    for column in kind.required:
+        if column not in raw.columns:
+            found = ", ".join(name for name in raw.columns if name != ROW_NUMBER)
+            raise FrameError(kind.name, column, f"missing; found {found or 'nothing'}")
+    rows = raw.drop(ROW_NUMBER).with_columns(pl.col(pl.String).replace("", None))
+    typed = rows.with_columns(
+        _typed(rows[name], dtype).alias(name)
+        for name, dtype in kind.columns.items()
+        if name in rows.columns
+    )
+    reason = _reason(rows, typed, kind, id_bytes)
+    bad = pl.DataFrame(
+        {
+            ROW: raw[ROW_NUMBER].cast(pl.UInt64),
+            REASON: reason,
+            RAW: as_json(raw.drop(ROW_NUMBER)),
+        }
+    ).filter(reason.is_not_null())
+    return typed.filter(reason.is_null()), bad
+
+
+def type_attributes(rows: pl.DataFrame, kind: Schema) -> pl.DataFrame:
+    """Gives each text column beyond the schema the narrowest type that all its values fit.
+
+    Whole numbers, then numbers, then true and false; text with leading zeros stays text, because
+    a postal code is no number.
+    """
+    columns = [
+        _narrowed(rows[name]) if dtype == pl.String and name not in kind.columns else rows[name]
+        for name, dtype in rows.schema.items()
+    ]
+    return pl.DataFrame(columns)
+
+
+def _narrowed(column: pl.Series) -> pl.Series:
+    values = column.drop_nulls()
+    if values.is_empty() or values.str.contains(r"^[+-]?0\d").any():
+        return column
+    for dtype in (pl.Int64, pl.Float64):
+        typed = column.cast(dtype, strict=False)
+        finite = dtype == pl.Int64 or typed.drop_nulls().is_finite().all()
+        if typed.null_count() == column.null_count() and finite:
+            return typed
+    if values.str.to_lowercase().is_in(["true", "false"]).all():
+        return column.str.to_lowercase() == "true"
+    return column
+
+
+def _typed(column: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    if dtype == pl.String:
+        return as_texts(column, column.name)
+    if dtype == pl.Date:
+        if column.dtype == pl.String:
+            return column.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+        return column.cast(pl.Date, strict=False)
+    if isinstance(dtype, pl.List):
+        return _tags(column)
+    return as_numbers(column).cast(dtype, strict=False)
+
+
+def _tags(column: pl.Series) -> pl.Series:
+    """A list of texts, from a list, a JSON array, or text with `|` between."""
+    if column.dtype.is_nested():
+        return column.cast(pl.List(pl.String), strict=False)
+    texts = column.cast(pl.String)
+    written = [
+        _parsed(text) if text and text.startswith("[") else text and text.split(TAGS_BETWEEN)
+        for text in texts
+    ]
+    return pl.Series(column.name, written, pl.List(pl.String))
+
+
+def _parsed(text: str) -> list[str] | None:
+    try:
+        return [str(tag) for tag in json.loads(text)]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _reason(rows: pl.DataFrame, typed: pl.DataFrame, kind: Schema, id_bytes: int) -> pl.Series:
+    rules: list[tuple[pl.Expr, str]] = []
+    for name in kind.columns:
+        if name not in rows.columns:
+            continue
+        unread = pl.lit(rows[name].is_not_null()) & pl.col(name).is_null()
+        rules.append((unread, f"{name} is not {_kind(kind.columns[name])}"))
+        if name in kind.required:
+            rules.append((pl.col(name).is_null(), f"{name} is missing"))
+        if name in IDS:
+            long = pl.col(name).str.len_bytes() > id_bytes
+            rules.append((long, f"{name} is longer than {id_bytes} bytes"))
+            rules.append(
+                (pl.col(name).str.contains(r"\p{Cc}"), f"{name} holds a control character")
+            )
+        if kind.columns[name].is_numeric():
+            rules.append((~pl.col(name).is_finite(), f"{name} is not finite"))
+            rules.append((pl.col(name) < 0, f"{name} is negative"))
+    broken = pl.coalesce(pl.when(rule).then(pl.lit(text)) for rule, text in rules)
+    return typed.select(broken.alias(REASON)).to_series()
+
+
+def _kind(dtype: pl.DataType | type[pl.DataType]) -> str:
+    if dtype == pl.Date:
+        return "a date"
+    if dtype.is_numeric():
+        return "a number"
+    return "a list of texts" if isinstance(dtype, pl.List) else "text in UTF-8"
