@@ -60,8 +60,9 @@ def assign_communities(
 ) -> NDArray[np.int32]:
     """Gives each user a community, 0 the largest; -1 where the embedding is zero.
 
-    Spherical k-means (Dhillon & Modha 2001) with k-means++ starts on a sample; the same seed and
-    embeddings give the same communities.
+    Spherical k-means (Dhillon & Modha 2001) with k-means++ starts on a sample of embeddings less
+    their mean, so that what all share does not count; then communities that are hardly tighter
+    apart than together are joined. The same seed and embeddings give the same communities.
     """
     users = embeddings.shape[0]
     wanted = settings.count or round(users ** (1 / 3))
@@ -73,22 +74,24 @@ def assign_communities(
     rows = np.arange(users)
     if users > settings.sample:
         rows = np.sort(random.choice(users, settings.sample, replace=False))
-    sample = _directions(embeddings[rows])
+    sample = np.asarray(embeddings[rows])
     sample = sample[np.any(sample != 0, axis=1)]
     if sample.shape[0] < wanted:
         return none
+    middle = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    sample = _directions(sample - middle)
     runs = [_cluster(sample, wanted, settings.rounds, random) for _ in range(settings.starts)]
-    centres = max(runs, key=lambda run: run[1])[0]
-    labels = _nearest(embeddings, centres)
-    while True:
+    centres = _join(sample, max(runs, key=lambda run: run[1])[0], settings.alike)
+    labels = _nearest(embeddings, centres, middle)
+    while centres.shape[0] >= 2:
         sizes = np.bincount(labels[labels >= 0], minlength=centres.shape[0])
-        if centres.shape[0] < 2 or sizes.min() >= least:
-            break
+        if sizes.min() >= least:
+            rank = np.empty(sizes.size, np.int32)
+            rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
+            return np.where(labels >= 0, rank[labels], -1).astype(np.int32)
         centres = np.delete(centres, sizes.argmin(), axis=0)
-        labels = _nearest(embeddings, centres)
-    rank = np.empty(sizes.size, np.int32)
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
-    return np.where(labels >= 0, rank[labels], -1).astype(np.int32)
+        labels = _nearest(embeddings, centres, middle)
+    return none
 
 
 def _directions(embeddings: Array) -> Array:
@@ -102,9 +105,7 @@ def _start(sample: Array, count: int, random: np.random.Generator) -> Array:
     nearest = sample @ sample[chosen[0]]
     for _ in range(count - 1):
         away = np.maximum(1 - nearest.astype(np.float64), 0)
-        total = away.sum()
-        at = random.random() * total
-        row = int(np.searchsorted(np.cumsum(away), at)) if total > 0 else len(chosen)
+        row = int(np.searchsorted(np.cumsum(away), random.random() * away.sum()))
         chosen.append(min(row, sample.shape[0] - 1))
         nearest = np.maximum(nearest, sample @ sample[chosen[-1]])
     return sample[chosen].copy()
@@ -116,24 +117,53 @@ def _cluster(
     centres = _start(sample, count, random)
     labels = np.full(sample.shape[0], -1)
     for _ in range(rounds):
-        similar = sample @ centres.T
-        moved = similar.argmax(axis=1)
+        moved = (sample @ centres.T).argmax(axis=1)
         if np.array_equal(moved, labels):
             break
         labels = moved
-        ones = np.ones(labels.size, np.float32)
-        shape = (count, labels.size)
-        sums = sparse.csr_array((ones, (labels, np.arange(labels.size))), shape=shape) @ sample
+        sums = _sums(sample, labels, count)
         filled = np.bincount(labels, minlength=count) > 0
         centres[filled] = _directions(sums[filled])
     return centres, float((sample @ centres.T).max(axis=1).sum(dtype=np.float64))
 
 
-def _nearest(embeddings: Array, centres: Array) -> Array:
+def _sums(sample: Array, labels: Array, count: int) -> Array:
+    ones = np.ones(labels.size, np.float32)
+    shape = (count, labels.size)
+    sums: Array = sparse.csr_array((ones, (labels, np.arange(labels.size))), shape=shape) @ sample
+    return sums
+
+
+def _join(sample: Array, centres: Array, alike: float) -> Array:
+    """Joins the pair that loses least tightness, as long as `alike` of it is kept.
+
+    The tightness of a community is the mean cosine of its people to its centre: the length of
+    the sum of their directions over their number.
+    """
+    labels = (sample @ centres.T).argmax(axis=1)
+    sums = _sums(sample, labels, centres.shape[0]).astype(np.float64)
+    sizes = np.bincount(labels, minlength=centres.shape[0]).astype(np.float64)
+    sums, sizes = sums[sizes > 0], sizes[sizes > 0]
+    while sizes.size > 1:
+        lengths = np.linalg.norm(sums, axis=1)
+        squares = (lengths**2)[:, None] + (lengths**2)[None] + 2 * sums @ sums.T
+        apart = np.maximum(lengths[:, None] + lengths[None], 1e-12)
+        kept = np.sqrt(np.maximum(squares, 0)) / apart
+        np.fill_diagonal(kept, 0)
+        one, other = sorted(np.unravel_index(kept.argmax(), kept.shape))
+        if kept[one, other] < alike:
+            break
+        sums[one] += sums[other]
+        sizes[one] += sizes[other]
+        sums, sizes = np.delete(sums, other, axis=0), np.delete(sizes, other)
+    return _directions(sums).astype(np.float32)
+
+
+def _nearest(embeddings: Array, centres: Array, middle: Array) -> Array:
     labels = np.empty(embeddings.shape[0], np.int32)
     for start in range(0, labels.size, _BLOCK):
         block = np.asarray(embeddings[start : start + _BLOCK])
-        nearest = (block @ centres.T).argmax(axis=1)
+        nearest = ((block - middle) @ centres.T).argmax(axis=1)
         labels[start : start + _BLOCK] = np.where(np.any(block != 0, axis=1), nearest, -1)
     return labels
 
@@ -147,24 +177,25 @@ def _likes_by_label(likes: sparse.csr_array, labels: Array, count: int) -> Array
 
 
 def _names(liked: Array, products: pl.DataFrame, settings: Section) -> list[tuple[str, str]]:
-    """Names and traits: `Drama, War · Schindler's List`; alike names get a number."""
+    """Names and traits: `Drama, War · Schindler's List`, each name once."""
     tags, members = tag_matrix(products)
-    top_products = distinctive(liked, settings.prior, settings.clear, most=2)
+    top_products = distinctive(liked, settings.prior, settings.clear, most=4)
     top_tags = distinctive(liked @ members, settings.prior, settings.clear, most=2)
-    called = products[f.NAME].fill_null(products[f.PRODUCT]).to_list()
+    called = [_short(str(name)) for name in products[f.NAME].fill_null(products[f.PRODUCT])]
+    taken: set[str] = set()
     found: list[tuple[str, str]] = []
-    taken: dict[str, int] = {}
-    for place in range(liked.shape[0]):
-        own_tags = [tags[tag] for tag in top_tags[place]]
-        own = [_short(str(called[product])) for product in top_products[place]]
-        parts = [", ".join(own_tags)] if own_tags else []
-        parts += own[:1] if own_tags else [" · ".join(own)] if own else []
-        name = " · ".join(parts) or "Mixed tastes"
-        taken[name] = taken.get(name, 0) + 1
-        number = f" ({taken[name]})" if taken[name] > 1 else ""
-        liked_most = [*own_tags, *(f"'{each}'" for each in own[: 1 if own_tags else 2])]
-        trait = f"they like {_listed(liked_most)}" if liked_most else "their tastes are mixed"
-        found.append((name + number, trait))
+    for own_tags, own in zip(top_tags, top_products, strict=True):
+        said = [tags[tag] for tag in own_tags]
+        options = [[called[at]] for at in own] if said else [[called[at] for at in own[:2]]]
+        names = [" · ".join([", ".join(said), *words] if said else words) for words in options]
+        names = [name for name in names if name] or [", ".join(said) or "Mixed tastes"]
+        at = next((at for at, name in enumerate(names) if name not in taken), 0)
+        name, number = names[at], 2
+        while name in taken:
+            name, number = f"{names[at]} ({number})", number + 1
+        taken.add(name)
+        words = [*said, *(f"'{each}'" for each in (options[at] if own else []))]
+        found.append((name, f"they like {_listed(words)}" if words else "their tastes are mixed"))
     return found
 
 

@@ -52,7 +52,7 @@ def find_conditions(users: pl.DataFrame, settings: Section) -> list[Condition]:
         if dtype.is_numeric() and column.n_unique() > settings.bins:
             found += _bins(attribute, column, _edges(attribute, column, settings))
         else:
-            found += _values(attribute, column, settings.values)
+            found += _values(attribute, column, settings.frequent)
     return found
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audiences.standing import Measured, Panel
+from engine.audiences.standing import Measured
 from engine.settings import Scalar
 
 Array = NDArray[Any]
-_WORTHLESS = -np.inf
+_ROUNDING = 1e-4  # of sums of single precision
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Picks:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many are kept, the overlap above which one is not listed, the least people."""
+    """How many are kept, the overlap above which one is not listed, the least mean worth."""
 
     kept: int
     overlap: float
-    least: int
+    worth: float
 
 
 def values(measured: Measured, loyalty: Array, goal: dict[str, Scalar]) -> Array:
@@ -63,48 +63,50 @@ def lifts(rates: Array) -> Array:
     return found.astype(np.float32)
 
 
-def pick(panel: Panel, tops: Array, worth: Array, size_power: float, limits: Limits) -> Picks:
+def pick(members: Array, tops: Array, worth: Array, size_power: float, limits: Limits) -> Picks:
     """Takes segments greedily: the value of the next counts only people not in better ones.
 
     A segment's score is the value of its uncovered people per member, times its share of
-    everybody to the power `size_power`. Segments whose people are worth less than everybody are
-    not taken. Greedy cover of a submodular value: Nemhauser, Wolsey & Fisher 1978.
+    everybody to the power `size_power`; ties go to the earlier segment. Segments whose people
+    are worth less than `limits.worth` are not taken; where none is worth that, those worth no
+    less than everybody are. Greedy cover of a submodular value: Nemhauser,
+    Wolsey & Fisher 1978.
 
     Args:
-        tops: (shares, products, panel) bool, the product's own best shares.
+        members: (segments, panel) float32, 1 for members.
+        tops: (shares, products, panel) bool, each product's own best shares.
         worth: (products, panel), mean 1.
     """
-    members = panel.members
-    shares = tops.shape[0]
-    sizes = np.concatenate([members.sum(axis=1), tops.sum(axis=2)[:, 0] if shares else []])
-    scale = (sizes / max(panel.people, 1)) ** size_power / np.maximum(sizes, 1)
-    count = worth.shape[0]
-    uncovered = worth.copy()
+    count, people = worth.shape
+    sizes = _gains(np.ones_like(worth), members, tops)
+    scale = (sizes / max(people, 1)) ** size_power / np.maximum(sizes, 1)
+    uncovered, free = worth.copy(), np.ones(worth.shape, bool)
     gains = _gains(uncovered, members, tops)
-    open_ = (gains >= (1 - 1e-5) * sizes) & (sizes * panel.weight >= limits.least)
-    free = np.ones(worth.shape, bool)
+    open_ = _listable(gains / np.maximum(sizes, 1), limits.worth) & (sizes > 0)
     found = Picks(
         np.full((count, limits.kept), -1, np.int16), np.zeros((count, limits.kept), np.float32)
     )
     taken = np.zeros(count, np.int64)
-    everyone = np.arange(count)
-    while True:
-        scores = np.where(open_, gains * scale, _WORTHLESS)
-        chosen = scores.argmax(axis=1) if scores.shape[1] else np.zeros(count, np.int64)
-        live = everyone[(taken < limits.kept) & open_.any(axis=1)]
-        if live.size == 0:
-            return found
-        inside = _inside(chosen[live], live, members, tops)
-        overlap = 1 - (inside & free[live]).sum(axis=1) / sizes[chosen[live]]
-        open_[live, chosen[live]] = False
+    while (live := np.flatnonzero((taken < limits.kept) & open_.any(axis=1))).size:
+        chosen = np.where(open_[live], gains[live] * scale[live], -np.inf).argmax(axis=1)
+        inside = _inside(chosen, live, members, tops)
+        overlap = 1 - (inside & free[live]).sum(axis=1) / sizes[live, chosen]
+        open_[live, chosen] = False
         fresh = overlap <= limits.overlap
         rows, new = live[fresh], inside[fresh]
-        found.segments[rows, taken[rows]] = chosen[rows]
-        found.overlaps[rows, taken[rows]] = overlap[fresh]
+        found.segments[rows, taken[rows]] = chosen[fresh]
+        found.overlaps[rows, taken[rows]] = np.maximum(overlap[fresh], 0)
         taken[rows] += 1
         free[rows] &= ~new
         uncovered[rows] *= free[rows]
         gains[rows] = _gains(uncovered[rows], members, tops[:, rows])
+    return found
+
+
+def _listable(means: Array, worth: float) -> Array:
+    clear = means >= worth
+    listable: Array = np.where(clear.any(axis=1, keepdims=True), clear, means >= 1 - _ROUNDING)
+    return listable
 
 
 def _gains(uncovered: Array, members: Array, tops: Array) -> Array:

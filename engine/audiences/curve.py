@@ -1,0 +1,107 @@
+"""The curve of size and precision: what rate to expect from the best share of a product.
+
+In: rates of a panel, sorted; held-out likes. Out: for each share the expected rate with an
+interval, and the logit that a member needs. Never: a wider audience with a higher rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audiences.standing import share_size
+
+Array = NDArray[Any]
+_INFORMATION = 50.0  # expected likes that the default error counts for
+_LEAST = 0.5  # expected likes below which a count tells nothing about the error
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of the curves: (products, shares); `everybody` is (products,)."""
+
+    expected: Array
+    thresholds: Array
+    everybody: Array
+
+
+def read_points(interest: Array, ranked: Array, shares: list[float]) -> Points:
+    """Mean interest rate and lowest logit of each best share, on the panel.
+
+    Args:
+        interest: (products, panel) rates; ranked: (products, panel) logits, highest first.
+    """
+    people = interest.shape[1]
+    # Rates rise with logits, so the sorted rates are the rates of the sorted logits.
+    best = -np.sort(-interest, axis=1)
+    running = best.cumsum(axis=1, dtype=np.float64)
+    last = np.array([share_size(share, people) for share in shares], np.int64) - 1
+    # Rounding of a running sum must not let a mean rise again.
+    expected = np.minimum.accumulate(running[:, last] / (last + 1), axis=1)
+    return Points(expected, ranked[:, last], running[:, -1] / people)
+
+
+def held_out_inside(product: Array, interest: Array, thresholds: Array) -> Array:
+    """Counts held-out likes inside each best share: (products, shares).
+
+    Args:
+        product: (likes,) row of the liked product; interest: (likes,) logit.
+        thresholds: (products, shares).
+    """
+    products = thresholds.shape[0]
+    return np.column_stack(
+        [
+            np.bincount(product[interest >= limits[product]], minlength=products)
+            for limits in thresholds.T
+        ]
+    )
+
+
+def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: float) -> Array:
+    """Relative error of the expected rate at each share, over products: (shares,).
+
+    Held-out likes are a part of all likes, the same for every product in expectation; so with E
+    the expected rate in units of held-out likes, sum(chi^2 - 1) / sum(E) estimates the squared
+    relative error between products, pulled to the default where likes are few.
+
+    Args:
+        observed: (products, shares) held-out likes inside each share.
+        expected: (products, shares) expected likes inside each share.
+        everybody: (products, 2): held-out and expected likes of everybody.
+    """
+    held, likely = everybody.sum(axis=0)
+    scale = held / likely if likely > 0 else 0.0
+    mean = expected * scale
+    told = mean >= _LEAST
+    excess = np.where(told, (observed - mean) ** 2 / np.where(told, mean, 1) - 1, 0).sum(axis=0)
+    known = np.where(told, mean, 0).sum(axis=0)
+    squared = (excess + _INFORMATION * default**2) / (known + _INFORMATION)
+    errors: Array = np.sqrt(np.clip(squared, 1e-4, 1.0))
+    return errors
+
+
+def rate_intervals(
+    expected: Array, sizes: Array, errors: Array, *, confidence: float
+) -> tuple[Array, Array]:
+    """Bounds of the rate that an audience will show: the model's error and chance together.
+
+    The number of likes is negative binomial, its rate a Gamma with squared relative error
+    `error^2 + 1 / (size x rate)`. Bounds lie around the expected rate and inside 0 to 1.
+
+    Args:
+        expected: (products, shares) rates; sizes, errors: (shares,).
+    """
+    from scipy.special import gammaincinv
+
+    likes = np.maximum(expected * sizes, 1e-9)
+    shape = 1 / (errors**2 + 1 / likes)
+    tail = (1 - confidence) / 2
+    lower = np.minimum(expected * gammaincinv(shape, tail) / shape, expected)
+    upper = np.maximum(expected * gammaincinv(shape, 1 - tail) / shape, expected)
+    # Nobody expected to like it still allows for the likes that chance brings.
+    none = expected * sizes < 1e-6
+    upper = np.where(none, -np.log(tail) / np.maximum(sizes, 1), upper)
+    return np.clip(lower, 0, 1), np.clip(upper, 0, 1)

@@ -1,0 +1,195 @@
+"""The survey written down: best segments and curves as tables that answer without computing.
+
+In: a survey, held-out likes, names. Out: the frames `best` and `curves`.
+Never: a number that is not finite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from engine import frames as f
+from engine.audiences import curve
+from engine.audiences.lifts import lift_intervals, model_error
+from engine.audiences.membership import TRAIT, Membership
+from engine.audiences.reasons import reason, share_trait, share_words
+from engine.audiences.standing import share_size
+from engine.audiences.survey import Surveyed
+from engine.settings import Section
+
+Array = NDArray[Any]
+
+GOAL, THRESHOLD, PRODUCT_ROW = "goal", "threshold", "product"
+BEST_SCHEMA = {
+    PRODUCT_ROW: pl.UInt32,
+    GOAL: pl.String,
+    f.RANK: pl.UInt16,
+    f.SEGMENT: pl.String,
+    f.NAME: pl.String,
+    f.KIND: pl.String,
+    f.SIZE: pl.UInt32,
+    f.INTEREST: pl.Float64,
+    f.PROBABILITY: pl.Float64,
+    f.LIFT: pl.Float64,
+    f.LOWER: pl.Float64,
+    f.UPPER: pl.Float64,
+    f.OVERLAP: pl.Float64,
+    f.REASON: pl.String,
+}
+CURVES_SCHEMA = {
+    PRODUCT_ROW: pl.UInt32,
+    f.SHARE: pl.Float64,
+    f.SIZE: pl.UInt32,
+    f.EXPECTED: pl.Float64,
+    f.LOWER: pl.Float64,
+    f.UPPER: pl.Float64,
+    THRESHOLD: pl.Float32,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Held-out likes: of each product, inside each segment and best share, inside curve shares."""
+
+    total: Array  # (products,)
+    inside: Array  # (products, segments + shares)
+    curve: Array  # (products, curve shares)
+
+    @classmethod
+    def of(
+        cls, holdout: pl.DataFrame, segments: Membership, surveyed: Surveyed, *, users: int
+    ) -> Outcome:
+        """Counts the pairs of a holdout that were likes."""
+        products = surveyed.everybody.size
+        if holdout.height == 0:
+            width = surveyed.interest.shape[1]
+            return cls(
+                np.zeros(products),
+                np.zeros((products, width)),
+                np.zeros((products, len(surveyed.curve_shares))),
+            )
+        likes = holdout.filter(pl.col("liked") == 1)
+        user, product = likes["user"].to_numpy(), likes["product"].to_numpy()
+        logit = likes[f.INTEREST].to_numpy()
+        pairs = sparse.csr_array((np.ones(user.size), (user, product)), shape=(users, products))
+        static = (segments.indicator(users) @ pairs).toarray().T
+        tops = curve.held_out_inside(product, logit, surveyed.top_thresholds)
+        return cls(
+            np.bincount(product, minlength=products).astype(np.float64),
+            np.hstack([static, tops]),
+            curve.held_out_inside(product, logit, surveyed.thresholds),
+        )
+
+
+def best_table(
+    segments: Membership,
+    surveyed: Surveyed,
+    outcome: Outcome,
+    *,
+    products: pl.DataFrame,
+    settings: dict[str, Section],
+) -> pl.DataFrame:
+    """One row is one of the best segments of a product for a goal; sorted by all three.
+
+    Lifts are those of interest, see `lifts.lift_intervals`; `overlap` is the part of the
+    segment's people who are in better ones.
+    """
+    product, goal, rank = np.nonzero(surveyed.picks >= 0)
+    column = surveyed.picks[product, goal, rank].astype(np.int64)
+    part = surveyed.sizes / surveyed.users
+    everybody = surveyed.everybody[:, None]
+    expected = np.where(
+        everybody > 0, part * surveyed.interest / np.where(everybody > 0, everybody, 1), part
+    ).clip(0, 1)
+    rules = settings["best"]
+    error = model_error(outcome.inside, outcome.total, expected, default=rules.model_error)
+    lift, lower, upper = lift_intervals(
+        outcome.inside[product, column],
+        outcome.total[product],
+        expected[product, column],
+        part[column],
+        error=error,
+        confidence=rules.confidence,
+    )
+    words = _words(segments, surveyed, products, product, column)
+    return pl.DataFrame(
+        {
+            PRODUCT_ROW: product,
+            GOAL: np.array(surveyed.goals, object)[goal].tolist(),
+            f.RANK: rank + 1,
+            f.SEGMENT: words[0],
+            f.NAME: words[1],
+            f.KIND: words[2],
+            f.SIZE: surveyed.sizes[column],
+            f.INTEREST: surveyed.interest[product, column],
+            f.PROBABILITY: surveyed.probability[product, column],
+            f.LIFT: lift,
+            f.LOWER: lower,
+            f.UPPER: upper,
+            f.OVERLAP: surveyed.overlaps[product, goal, rank],
+            f.REASON: [
+                reason(*each) for each in zip(lift, lower, upper, words[3], strict=True)
+            ],
+        },
+        schema_overrides=BEST_SCHEMA,
+    ).select(BEST_SCHEMA.keys()).sort(PRODUCT_ROW, GOAL, f.RANK)  # fmt: skip
+
+
+def _words(
+    segments: Membership,
+    surveyed: Surveyed,
+    products: pl.DataFrame,
+    product: Array,
+    column: Array,
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Ids, names, kinds and traits of picks, in their order."""
+    table, shares = segments.table, surveyed.shares
+    ids = [*table[f.SEGMENT], *(f"top-{100 * share:g}" for share in shares)]
+    names = [*table[f.NAME], *(f"Best {share_words(share)} for " for share in shares)]
+    kinds = [*table[f.KIND], *("top" for _ in shares)]
+    traits = [*table[TRAIT], *map(share_trait, shares)]
+    called = products[f.NAME].fill_null(products[f.PRODUCT]).to_list()
+    static = table.height
+    return (
+        [ids[at] for at in column],
+        [
+            names[at] if at < static else names[at] + str(called[row])
+            for row, at in zip(product, column, strict=True)
+        ],
+        [kinds[at] for at in column],
+        [traits[at] for at in column],
+    )
+
+
+def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Section]) -> pl.DataFrame:
+    """One row is one share of one product's ranking; sorted by both."""
+    shares, rules = surveyed.curve_shares, settings["curve"]
+    products = surveyed.everybody.size
+    sizes = np.array([share_size(share, surveyed.users) for share in shares])
+    errors = curve.rate_errors(
+        outcome.curve,
+        surveyed.expected * sizes,
+        np.column_stack([outcome.total, surveyed.everybody * surveyed.users]),
+        default=rules.model_error,
+    )
+    lower, upper = curve.rate_intervals(
+        surveyed.expected, sizes, errors, confidence=rules.confidence
+    )
+    return pl.DataFrame(
+        {
+            PRODUCT_ROW: np.repeat(np.arange(products), len(shares)),
+            f.SHARE: np.tile(shares, products),
+            f.SIZE: np.tile(sizes, products),
+            f.EXPECTED: surveyed.expected.ravel(),
+            f.LOWER: lower.ravel(),
+            f.UPPER: upper.ravel(),
+            THRESHOLD: surveyed.thresholds.ravel(),
+        },
+        schema_overrides=CURVES_SCHEMA,
+    ).select(CURVES_SCHEMA.keys())
