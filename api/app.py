@@ -18,7 +18,7 @@ from flask import Flask
 
 from api import problems
 from api.http import access, docs, health, products, users
-from api.http.answers import Answers
+from api.http.answers import Answers, Shelf
 from api.http.contract import build
 from api.http.desk import Desk
 from api.http.edge import Edge
@@ -53,41 +53,34 @@ def create_app(
     holder = ModelHolder(
         home, check_seconds=chosen["models"].pointer_check_seconds, clock=clock, alert=alert
     )
-    app = _with_routes(chosen, holder, metrics)
-    app.extensions["mokhatab.log"] = log
-    app.extensions["mokhatab.holder"] = holder
-    app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
-    problems.register(app)
-    ring = access.KeyRing(home, cache_seconds=chosen["keys"].cache_seconds, clock=clock)
-    limits = chosen["limits"]
-    gate = access.Gate(
-        ring,
-        app.extensions["mokhatab.needed"],
-        requests=access.Meter("key", limits.requests_per_minute, share=1 / workers),
-        failures=access.Meter("address", limits.failures_per_minute, share=1 / workers),
-    )
-    access.install(app, gate)
-    app.wsgi_app = Edge(app.wsgi_app, metrics, log)  # type: ignore[method-assign, assignment]
-    return app
-
-
-def _with_routes(
-    chosen: dict[str, settings.Section], holder: ModelHolder, metrics: Metrics
-) -> Flask:
     answers = Answers(
         entries=chosen["answers"].entries, largest=int(chosen["answers"].mebibytes * MIB)
     )
     desk = Desk(holder, answers=answers, valid_hours=chosen["models"].valid_hours)
-    nouns = [
-        products.routes(desk, block_rows=chosen["audiences"].block_rows),
-        users.routes(desk),
-        health.routes(desk),
-    ]
+    app, needed = _with_routes(desk, metrics, block_rows=chosen["audiences"].block_rows)
+    app.extensions |= {"mokhatab.log": log, "mokhatab.holder": holder, "mokhatab.answers": answers}
+    app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
+    problems.register(app)
+    gate = access.Gate(
+        access.KeyRing(home, cache_seconds=chosen["keys"].cache_seconds, clock=clock),
+        needed,
+        requests=access.Meter("key", chosen["limits"].requests_per_minute, share=1 / workers),
+        failures=access.Meter("address", chosen["limits"].failures_per_minute, share=1 / workers),
+    )
+    access.install(app, gate)
+    shelf = Shelf(app.wsgi_app, holder, answers, gate)
+    app.wsgi_app = Edge(shelf, metrics, log)  # type: ignore[method-assign, assignment]
+    return app
+
+
+def _with_routes(
+    desk: Desk, metrics: Metrics, *, block_rows: int
+) -> tuple[Flask, dict[str, str | None]]:
+    nouns = [products.routes(desk, block_rows=block_rows), users.routes(desk), health.routes(desk)]
     app, needed = build(nouns, version=version("mokhatab"))
     for endpoint in (*docs.add_docs(app), health.add_metrics(app, desk, metrics)):
         needed[endpoint] = None
-    app.extensions["mokhatab.needed"] = needed
-    return app
+    return app, needed
 
 
 def _logger(file: BinaryIO) -> Any:

@@ -81,7 +81,8 @@ def application() -> Flask:
     from api.app import create_app  # after the environment is set: figures are shared by it
 
     home = Home(settings.default_home())
-    return create_app(home, workers=int(os.environ.get(WORKERS, "1")), log_to=sys.stdout.buffer)
+    log_to = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+    return create_app(home, workers=int(os.environ.get(WORKERS, "1")), log_to=log_to)
 
 
 def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from threading import Lock
 
 from flask import Flask, Response, g, request
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from api import problems
@@ -53,15 +53,58 @@ class KeyRing:
         return key
 
 
+class Counts(Storage):
+    """Counters of one process: the library's own start a thread for every request or so."""
+
+    STORAGE_SCHEME = ["mokhatab"]  # noqa: RUF012 the library declares it so
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._lock = Lock()
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Counts; the first of a window says when it ends."""
+        now = time.time()
+        with self._lock:
+            count, until = self._counts.get(key, (0, 0.0))
+            if now >= until:
+                if len(self._counts) >= REMEMBERED:
+                    self._counts = {k: v for k, v in self._counts.items() if v[1] > now}
+                count, until = 0, now + expiry
+            self._counts[key] = (count + amount, until)
+            return count + amount
+
+    def get(self, key: str) -> int:
+        count, until = self._counts.get(key, (0, 0.0))
+        return count if time.time() < until else 0
+
+    def get_expiry(self, key: str) -> float:
+        return self._counts.get(key, (0, time.time()))[1]
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        counted, self._counts = len(self._counts), {}
+        return counted
+
+    def clear(self, key: str) -> None:
+        self._counts.pop(key, None)
+
+
 class Meter:
     """Requests counted by name within a minute; `share` is this process's part of the limit."""
 
     def __init__(self, policy: str, per_minute: int, *, share: float) -> None:
         address = os.environ.get("MOKHATAB_LIMITS_URL")
-        storage = storage_from_string(address) if address else MemoryStorage()
         quota = per_minute if address else max(1, math.ceil(per_minute * share))
         self._limit = RateLimitItemPerMinute(quota, namespace=policy)
-        self._window = FixedWindowRateLimiter(storage)
+        self._window = FixedWindowRateLimiter(storage_from_string(address) if address else Counts())
         self._policy = policy
         self.policy = f'"{policy}";q={quota};w=60'
 
@@ -87,26 +130,38 @@ class Gate:
         self.ring, self.needed = ring, needed
         self.requests, self.failures = requests, failures
 
+    def admit(self, authorization: str, scope: str) -> list[tuple[str, str]] | None:
+        """Headers about the limit, where this key may have what needs this scope now."""
+        key = self._key(authorization)
+        if key is None or scope not in key.scopes:
+            return None
+        within, told, _ = self.requests.count(key.prefix)
+        return [("RateLimit", told), ("RateLimit-Policy", self.requests.policy)] if within else None
+
     def check(self) -> Response | None:
-        """Nothing where the request may go on."""
+        """Before a view: nothing where the request may go on, else the problem that ends it."""
         rule = request.url_rule
         if rule is None or request.routing_exception is not None:
             return None  # no such route, or another method: routing says so itself
         request.environ["mokhatab.route"] = rule.rule
-        if rule.endpoint in self.needed and self.needed[rule.endpoint] is None:
-            return None
-        scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-        key = self.ring.find(sent.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
-            return self._unknown(given=bool(sent))
         scope = self.needed.get(rule.endpoint)
+        if scope is None and rule.endpoint in self.needed:
+            return None
+        authorization = request.headers.get("Authorization", "")
+        key = self._key(authorization)
+        if key is None:
+            return self._unknown(given=bool(authorization))
         if scope is None or scope not in key.scopes:
             return _lacking(scope)
-        within, told, wait = self.requests.count(key.prefix)
-        g.limits = told
+        request.environ["mokhatab.scope"] = scope
+        within, g.limits, wait = self.requests.count(key.prefix)
         if not within:
             return _too_many(self.requests.policy, wait)
         return _form_of_body() if request.method in WRITING else None
+
+    def _key(self, authorization: str) -> Key | None:
+        scheme, _, sent = authorization.partition(" ")
+        return self.ring.find(sent.strip()) if scheme.lower() == "bearer" else None
 
     def tell(self, response: Response) -> Response:
         """Adds what is left of the limit to an answer that counted."""

@@ -6,6 +6,7 @@ Never: a path, a query or a key in the log; the route's pattern says what was as
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -34,11 +35,13 @@ class Edge:
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], metrics: Metrics, log: Any) -> None:
         self._inner, self._metrics, self._log = inner, metrics, log
+        self._process, self._number = secrets.token_hex(6), itertools.count(1)
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         began = perf_counter()
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        known = given and REQUEST_ID.fullmatch(given)
+        request_id = given if known else f"{self._process}-{next(self._number):x}"
         environ["mokhatab.request_id"] = request_id
         status = 500
 
@@ -82,9 +85,7 @@ class Edge:
 
 
 def _completed(headers: list[tuple[str, str]], request_id: str) -> list[tuple[str, str]]:
-    named = {name for name, _ in headers}
     complete = [*headers, *HEADERS, ("X-Request-Id", request_id)]
-    for header in (CLOSED, PRIVATE):
-        if header[0] not in named:
-            complete.append(header)
+    named = [name for name, _ in headers]
+    complete += [header for header in (CLOSED, PRIVATE) if header[0] not in named]
     return complete

@@ -22,18 +22,16 @@ def routes(desk: Desk, *, block_rows: int) -> Noun:
     def segments(path: schemas.ProductPath, query: schemas.SegmentsQuery) -> Response:
         """The best segments to address for a product, best first."""
         return desk.answer(
-            ("segments", path.product_id, query.goal, query.channel, query.limit),
             lambda model: audiences.best_segments(
                 model, path.product_id, goal=query.goal, channel=query.channel, limit=query.limit
             ),
+            keep=True,
         )
 
     @noun.read("/<id:product_id>/curve", "audiences:read", {200: schemas.Curve})
     def curve(path: schemas.ProductPath) -> Response:
         """What to expect of the best share of all people, for each share."""
-        return desk.answer(
-            ("curve", path.product_id), lambda model: audiences.curve(model, path.product_id)
-        )
+        return desk.answer(lambda model: audiences.curve(model, path.product_id), keep=True)
 
     @noun.read("/<id:product_id>/audience", "audiences:read", {200: tables.DESCRIBED})
     def audience(path: schemas.ProductPath, query: schemas.AudienceQuery) -> Response:

@@ -21,7 +21,6 @@ def routes(desk: Desk) -> Noun:
     def segments_of_user(path: schemas.UserPath, query: schemas.UserQuery) -> Response:
         """The segments of one user."""
         return desk.answer(
-            (),
             lambda model: audiences.user_segments(model, [path.user_id], limit=query.limit),
             keep=False,
         )
@@ -30,7 +29,6 @@ def routes(desk: Desk) -> Noun:
     def segments_of_users(body: schemas.UsersBody) -> Response:
         """The segments of up to a thousand users at once; those not known are listed apart."""
         return desk.answer(
-            (),
             lambda model: audiences.user_segments(model, body.user_ids, limit=body.limit),
             keep=False,
         )
