@@ -8,6 +8,7 @@ EngineError
 ├── DataError
 │   ├── FrameError(frame, column)
 │   ├── UnreadableFile(path)
+│   ├── InvalidValue(field)
 │   ├── UnknownEntity(kind, id, near)
 │   └── DuplicateEntity(kind, id)
 ├── ModelError
@@ -56,6 +57,14 @@ class UnreadableFile(DataError):
     def __init__(self, path: str, detail: str) -> None:
         super().__init__(f"{path}: {detail}")
         self.path, self.detail = path, detail
+
+
+class InvalidValue(DataError):
+    """A question holds a value that cannot be answered: out of range, or at odds with another."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field, self.detail = field, detail
 
 
 class UnknownEntity(DataError):

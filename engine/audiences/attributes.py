@@ -118,17 +118,14 @@ class _Search:
     def _grow(self, indices: tuple[int, ...], inside: Array) -> dict[tuple[int, ...], Array]:
         rows = np.flatnonzero(inside)
         used = {self.conditions[index].attribute for index in indices}
-        columns = [
-            at
-            for at, condition in enumerate(self.conditions)
-            if condition.attribute not in used
-        ]  # fmt: skip
+        free = [condition.attribute not in used for condition in self.conditions]
+        columns = np.flatnonzero(free)
         weights = self.weights[np.ix_(columns, rows)]
         sizes, sums = weights.sum(axis=1, dtype=np.float64), weights @ self.values[rows]
         users = self.holds.shape[1]
         scores = sums / np.sqrt(np.maximum(sizes * (1 - sizes / users), 1e-9))[:, None]
         return {
-            tuple(sorted((*indices, columns[at]))): scores[at]
+            tuple(sorted((*indices, int(columns[at])))): scores[at]
             for at in np.flatnonzero((sizes >= self.least) & (sizes < users))
         }
 
@@ -142,7 +139,7 @@ class _Search:
         return [known[at] for at in order[: self.settings.beam]]
 
     def _mask(self, indices: tuple[int, ...]) -> Array:
-        inside: Array = self.holds[list(indices)].all(axis=0)
+        inside: Array = np.all(self.holds[list(indices)], axis=0)
         return inside
 
     def selection(self) -> list[Conjunction]:

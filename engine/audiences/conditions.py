@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -98,7 +99,7 @@ def _bins(attribute: str, column: pl.Series, edges: list[float]) -> list[Conditi
     whole, at = column.dtype.is_integer(), pl.col(attribute)
     bounds = [None, *edges, None]
     found = []
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         if low is None and high is None:
             continue
         if low is None:

@@ -48,3 +48,10 @@ def logits(embeddings: Array, user_terms: Array, head: Head, products: Array | s
 def rates(logits: Array, knots: Array) -> Array:
     """Reads rates off the piecewise linear curve through the knots, flat outside; float32."""
     return np.interp(logits, knots[:, 0], knots[:, 1]).astype(np.float32)
+
+
+def pair_logits(embeddings: Array, head: Head, rows: Array, product: int) -> Array:
+    """Scores some users, by row number, for one product: (rows,) float32."""
+    scores = np.vecdot(embeddings[rows], head.products[product])
+    found: Array = scores + head.user_terms[rows] + head.product_terms[product]
+    return found

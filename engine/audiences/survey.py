@@ -86,10 +86,15 @@ def survey(
         _measure_block(panel, heads, products[at : at + block], (shares, points), settings, goals)
         for at in range(0, products.size, block)
     ]
-    columns = [np.concatenate([part[name] for part in parts]) for name in range(8)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     sizes = [*segments.sizes, *(share_size(share, rows.size) for share in shares)]
     return Surveyed(
-        shares, points, list(goals), *columns, np.array(sizes, np.int64), int(rows.size)
+        shares=shares,
+        curve_shares=points,
+        goals=list(goals),
+        sizes=np.array(sizes, np.int64),
+        users=int(rows.size),
+        **columns,
     )
 
 
@@ -100,7 +105,7 @@ def _measure_block(
     shares: tuple[list[float], list[float]],
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
-) -> tuple[Array, ...]:
+) -> dict[str, Array]:
     measured = measure(panel, heads, products, shares[0])
     curve = read_points(measured.interest, measured.ranked, shares[1])
     own = read_points(measured.interest, measured.ranked, shares[0])
@@ -124,16 +129,16 @@ def _measure_block(
         )
         for goal in goals.values()
     ]
-    return (
-        interest,
-        probability,
-        np.stack([each.segments for each in picked], axis=1),
-        np.stack([each.overlaps for each in picked], axis=1),
-        curve.expected,
-        curve.thresholds,
-        own.thresholds,
-        curve.everybody,
-    )
+    return {
+        "interest": interest,
+        "probability": probability,
+        "picks": np.stack([each.segments for each in picked], axis=1),
+        "overlaps": np.stack([each.overlaps for each in picked], axis=1),
+        "expected": curve.expected,
+        "thresholds": curve.thresholds,
+        "top_thresholds": own.thresholds,
+        "everybody": curve.everybody,
+    }
 
 
 def _covered(panel: Panel, most: int) -> Array | slice:

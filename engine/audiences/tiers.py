@@ -87,4 +87,5 @@ def loyalty(users: pl.DataFrame, as_of: datetime, half_life_days: float) -> Arra
     mean = weights.mean() if weights.size else 0.0
     if mean <= 0:
         return np.ones(users.height, np.float32)
-    return (weights / mean).astype(np.float32)
+    found: Array = (weights / mean).astype(np.float32)
+    return found

@@ -42,7 +42,12 @@ def run() -> list[tuple[str, str, float, str]]:
         ("one pass over 2 M x 64 float32 (GEMV)", "ms", one_pass * 1e3, COMMAND),
         ("exact best 1 % of 2 M users, one product", "ms", one * 1e3, COMMAND),
         ("exact best 1 % / one pass", "ratio", one / one_pass, COMMAND),
-        (f"exact best 1 %, {BLOCK} products at once / bare GEMM", "ratio", block / block_pass, COMMAND),
+        (
+            f"exact best 1 %, {BLOCK} products at once / bare GEMM",
+            "ratio",
+            block / block_pass,
+            COMMAND,
+        ),
     ]
 
 

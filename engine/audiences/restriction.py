@@ -1,0 +1,74 @@
+"""The best segments of one product among some people only: those of a channel.
+
+In: rows of the people, one product, the segments of the model. Out: the table of the best.
+Never: people outside, in any figure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine import frames as f
+from engine.audiences.membership import Membership, least_people
+from engine.audiences.records import Outcome, best_table
+from engine.audiences.scores import Head
+from engine.audiences.survey import survey
+from engine.settings import Scalar, Section
+
+Array = NDArray[Any]
+
+
+def best_within(
+    rows: Array,
+    product: int,
+    heads: tuple[Head, Head],
+    *,
+    embeddings: Array,
+    segments: tuple[pl.DataFrame, Array, Array],
+    products: pl.DataFrame,
+    holdout: pl.DataFrame,
+    loyalty: Array,
+    settings: dict[str, Section],
+    goals: dict[str, dict[str, Scalar]],
+) -> pl.DataFrame:
+    """Measures the segments' people among `rows` (rising) and picks the best, as training does.
+
+    Everybody means everybody in `rows`; segments with too few people there are left out. The
+    panel is drawn with seed 0, so that the same question has the same answer.
+    """
+    users = embeddings.shape[0]
+    inside = np.zeros(users, bool)
+    inside[rows] = True
+    limits = settings["segments"]
+    least = least_people(rows.size, limits.minimum_people, limits.minimum_share)
+    kept = _restrict(segments, inside, least)
+    surveyed = survey(
+        kept,
+        heads,
+        embeddings=embeddings,
+        loyalty=loyalty,
+        settings=settings,
+        goals=goals,
+        seed=0,
+        rows=rows,
+        products=np.array([product]),
+    )
+    own = holdout.filter(pl.col("product") == product)
+    own = own.filter(pl.Series(inside[own["user"].to_numpy()], dtype=pl.Boolean))
+    own = own.with_columns(pl.lit(0, pl.UInt32).alias("product"))
+    outcome = Outcome.of(own, kept, surveyed, users=users)
+    return best_table(kept, surveyed, outcome, products=products[product], settings=settings)
+
+
+def _restrict(segments: tuple[pl.DataFrame, Array, Array], inside: Array, least: int) -> Membership:
+    table, offsets, members = segments
+    held = inside[members]
+    sizes = np.diff(np.concatenate([[0], np.cumsum(held)])[offsets])
+    wide = sizes >= least
+    members = members[held & np.repeat(wide, np.diff(offsets))]
+    table = table.with_columns(pl.Series(f.SIZE, sizes, dtype=pl.UInt32)).filter(pl.Series(wide))
+    return Membership(table, np.concatenate([[0], np.cumsum(sizes[wide])]), members)
