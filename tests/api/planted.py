@@ -1,0 +1,132 @@
+"""A model with planted tastes, made by the engine's own parts, for tests that serve it.
+
+In: sizes and a seed. Out: a `Model` whose segments, best table and curves are real ones.
+Never: training; the embeddings are the planted tastes themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from engine import settings
+from engine.audiences import build
+from engine.store.artefacts import Array, Head, Model, Segments
+
+AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
+FIRST = "کتابِ شعر/۱ 🌸"
+"""One product's id is Persian, has a slash, a space and an emoji."""
+
+
+@cache
+def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12) -> Model:
+    """Users of four tastes; product p belongs to taste p % 4."""
+    random = np.random.default_rng(seed)
+    taste = random.integers(4, size=users)
+    embeddings = (np.eye(4)[taste] * 3 + random.normal(0, 0.6, (users, 4))).astype(np.float32)
+    items = (np.eye(4)[np.arange(products) % 4]).astype(np.float32)
+    people = _people(random, taste)
+    things = _things(random, products)
+    heads = {
+        name: Head(
+            items + random.normal(0, 0.05, items.shape).astype(np.float32),
+            np.full(products, -2.0, np.float32),
+            random.normal(0, 0.2, users).astype(np.float32),
+            np.array([[-6.0, 0.001], [-2.0, 0.02], [0.0, 0.2], [4.0, top]]),
+        )
+        for name, top in (("interest", 0.5), ("probability", 0.9))
+    }
+    liked = _liked(random, embeddings, heads["interest"])
+    holdout = _holdout(random, liked, embeddings, heads)
+    parts = build.build_segments(
+        build.Learned(
+            users=people,
+            products=things,
+            likes=sparse.csr_array(liked.astype(np.float32)),
+            embeddings=embeddings,
+            interest=heads["interest"],
+            probability=heads["probability"],
+            holdout=holdout,
+        ),
+        as_of=AS_OF,
+        settings=settings.load("audiences"),
+        goals=settings.load_rows("goals"),
+        seed=seed,
+    )
+    return Model(
+        version=version,
+        users=people,
+        products=things,
+        embeddings=embeddings,
+        **heads,
+        folding={"weights": np.eye(4, dtype=np.float32)},
+        segments=Segments(**vars(parts)),
+        holdout=holdout,
+        as_of="2026-11-20T00:00:00Z",
+    )
+
+
+def _people(random: np.random.Generator, taste: Array) -> pl.DataFrame:
+    rows = taste.size
+    names = sorted(f"کاربر-{row:05d}" if row % 7 == 0 else f"user-{row:05d}" for row in range(rows))
+    likes = random.integers(1, 30, rows).astype(np.uint32)
+    return pl.DataFrame(
+        {
+            "user_id": names,
+            "likes": likes,
+            "dislikes": random.integers(0, 9, rows).astype(np.uint32),
+            "acts": likes * 3,
+            "first_at": pl.Series([datetime(2026, 1, 1, tzinfo=UTC)] * rows).cast(
+                pl.Datetime("us", "UTC")
+            ),
+            "last_at": pl.Series([AS_OF] * rows).cast(pl.Datetime("us", "UTC")),
+            "channels": [["telegram"] if row % 2 else ["instagram", "x"] for row in range(rows)],
+            "city": [("tehran", "shiraz", "tabriz", "rasht")[number] for number in taste],
+        }
+    )
+
+
+def _things(random: np.random.Generator, products: int) -> pl.DataFrame:
+    names = sorted([FIRST, *(f"product-{row:03d}" for row in range(1, products))])
+    return pl.DataFrame(
+        {
+            "product_id": names,
+            "name": [f"Product {row}" for row in range(products)],
+            "tags": [[f"taste{row % 4}"] for row in range(products)],
+            "likes": random.integers(1, 99, products).astype(np.uint32),
+            "dislikes": random.integers(1, 9, products).astype(np.uint32),
+            "acts": random.integers(100, 999, products).astype(np.uint32),
+        }
+    )
+
+
+def _logits(embeddings: Array, head: Head) -> Array:
+    return embeddings @ head.products.T + head.user_terms[:, None] + head.product_terms
+
+
+def _liked(random: np.random.Generator, embeddings: Array, head: Head) -> Array:
+    rates = np.interp(_logits(embeddings, head), head.knots[:, 0], head.knots[:, 1])
+    return random.random(rates.shape) < rates
+
+
+def _holdout(
+    random: np.random.Generator, liked: Array, embeddings: Array, heads: dict[str, Head]
+) -> pl.DataFrame:
+    user, product = np.nonzero(random.random(liked.shape) < 0.2)
+    rates = {name: _logits(embeddings, head)[user, product] for name, head in heads.items()}
+    knots = heads["probability"].knots
+    return pl.DataFrame(
+        {
+            "user": user.astype(np.uint32),
+            "product": product.astype(np.uint32),
+            "liked": liked[user, product].astype(np.int8),
+            "interest": rates["interest"].astype(np.float32),
+            "probability": np.interp(rates["probability"], knots[:, 0], knots[:, 1]).astype(
+                np.float32
+            ),
+        }
+    )

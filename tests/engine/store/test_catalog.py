@@ -1,0 +1,141 @@
+"""The catalog: its shape, its secrets, two databases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from engine.store import migrations
+from engine.store.catalog import TABLES, Catalog, catalog_url, open_catalog, pepper
+from engine.store.home import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("MOKHATAB_DATABASE_URL", raising=False)
+    monkeypatch.delenv("MOKHATAB_PEPPER", raising=False)
+    return Home(tmp_path / "home")
+
+
+def test_head_names_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
+
+
+def test_migrations_make_the_tables_that_the_code_names(home: Home) -> None:
+    with open_catalog(home):
+        found = sa.inspect(sa.create_engine(catalog_url(home)))
+    for table in TABLES.tables.values():
+        columns = {column["name"]: column for column in found.get_columns(table.name)}
+        assert set(columns) == {column.name for column in table.columns}
+        for column in table.columns:
+            assert columns[column.name]["nullable"] == column.nullable
+
+
+def test_sqlite_writes_ahead(home: Home) -> None:
+    with open_catalog(home), sqlite3.connect(home.catalog) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    connection.close()
+    assert mode == "wal"
+
+
+def test_many_may_open_a_new_catalog_at_once(home: Home) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for catalog in pool.map(lambda _: Catalog(home), range(8)):
+            assert catalog.find_keys() == []
+            catalog.close()
+
+
+def _use(home: Home) -> None:
+    with open_catalog(home) as catalog:
+        catalog.add_key(name="a", prefix="mk_12345678", digest=b"d" * 32, scopes=["s", "t"])
+        (row,) = catalog.find_keys("mk_12345678")
+        assert (row.name, row.digest, row.scopes) == ("a", b"d" * 32, ("s", "t"))
+        assert row.revoked_at is None
+        assert abs(datetime.now(UTC) - row.created_at) < timedelta(minutes=1)
+        assert catalog.find_keys("mk_other") == []
+        assert catalog.revoke("mk_12345678") == 1
+        assert catalog.revoke("mk_12345678") == 0
+        assert catalog.find_keys()[0].revoked_at is not None
+        for version, previous in (("v1", None), ("v2", "v1")):
+            catalog.add_promotion(version=version, previous=previous, actor="me", reason="")
+        assert [move.version for move in catalog.promotions()] == ["v2", "v1"]
+
+
+def test_keys_and_promotions_are_kept(home: Home) -> None:
+    _use(home)
+
+
+def test_the_same_digest_is_kept_once(home: Home) -> None:
+    with open_catalog(home) as catalog:
+        catalog.add_key(name="a", prefix="p", digest=b"d" * 32, scopes=[])
+        with pytest.raises(sa.exc.IntegrityError):
+            catalog.add_key(name="b", prefix="p", digest=b"d" * 32, scopes=[])
+
+
+def test_the_pepper_is_made_once_and_only_its_owner_reads_it(home: Home) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        peppers = set(pool.map(lambda _: pepper(home), range(16)))
+    assert len(peppers) == 1
+    assert len(peppers.pop()) == 32
+    (file,) = (home.root / "secrets").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_environment_may_bring_the_pepper(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOKHATAB_PEPPER", "from elsewhere")
+    assert pepper(home) == b"from elsewhere"
+    assert not home.root.exists()
+
+
+def test_postgresql_is_driven_by_psycopg(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOKHATAB_DATABASE_URL", "postgresql://u:p@db/mokhatab")
+    assert catalog_url(home).drivername == "postgresql+psycopg"
+
+
+@pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[str]:
+    server, make = shutil.which("postgres"), shutil.which("initdb")
+    if server is None or make is None:
+        pytest.skip("PostgreSQL is not installed")
+    data = tmp_path / "pg"
+    asked = [make, "-D", data, "-U", "tester", "-A", "trust", "--no-sync"]
+    if os.geteuid() == 0 or subprocess.run(asked, capture_output=True, check=False).returncode:
+        pytest.skip("PostgreSQL does not start as root")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = [server, "-D", data, "-p", str(port), "-k", str(tmp_path), "-h", "127.0.0.1"]
+    with subprocess.Popen(started, stderr=subprocess.DEVNULL) as process:
+        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+        process.terminate()
+
+
+@pytest.mark.slow
+def test_postgresql_keeps_the_same(
+    home: Home, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOKHATAB_DATABASE_URL", postgresql)
+    for _ in range(100):
+        try:
+            sa.create_engine(catalog_url(home)).connect().close()
+            break
+        except sa.exc.OperationalError:
+            time.sleep(0.1)
+    _use(home)
+    assert not home.catalog.exists()
