@@ -32,6 +32,7 @@ from training.world.plan import UNTIL, Plan, plan_world
 from training.world.truth import Truth, join_truths, tell_truth
 
 CALIBRATION_CELLS = 1_000_000
+TABLES = ("events", "users", "products", "follows", "results")
 FEWEST, MOST = 1e-3, 1e6
 
 
@@ -146,6 +147,14 @@ def _calibrate(plan: Plan, culture: Culture, goods: Goods) -> float:
         found = float((-np.expm1(-middle * intensity) * acts).sum(axis=1).mean())
         low, high = (middle, high) if found < wanted else (low, middle)
     return high
+
+
+def store_world(folder: Path, world: World) -> dict[str, Path]:
+    """Writes the frames of a world as Parquet, named by their kind; the truth stays behind."""
+    found = {name: folder / f"{name}.parquet" for name in TABLES}
+    for name, path in found.items():
+        write_table(path, getattr(world, name).lazy())
+    return found
 
 
 def write_world(folder: Path, ground: Ground) -> dict[str, Path]:
