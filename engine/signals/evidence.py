@@ -201,11 +201,9 @@ class _Named:
 
     def frame(self, chosen: NDArray[Any] | slice = slice(None)) -> pl.DataFrame:
         key = self.key[chosen]
-        return pl.DataFrame(
-            [
-                self.users[USER].gather(key >> np.uint64(32)),
-                self.products[PRODUCT].gather(key & np.uint64(0xFFFFFFFF)),
-            ]
+        return pl.select(
+            pl.lit(self.users[USER]).gather(key >> np.uint64(32)),
+            pl.lit(self.products[PRODUCT]).gather(key & np.uint64(0xFFFFFFFF)),
         )
 
 
@@ -213,12 +211,15 @@ def _encode(
     acts: pl.LazyFrame, users: pl.DataFrame, products: pl.DataFrame, names: list[str]
 ) -> pl.DataFrame:
     """Replaces strings by numbers that sort alike, because sorting strings costs ten times more."""
-    codes = dict(zip(names, range(len(names)), strict=True))
-    action = pl.col(ACTION).replace_strict(codes, default=None, return_dtype=pl.UInt16)
     coded = (
-        acts.select(USER, PRODUCT, action, pl.col(AT).to_physical())
-        .join(users.lazy().with_row_index("u"), on=USER)
-        .join(products.lazy().with_row_index("p"), on=PRODUCT)
+        acts.select(
+            _joinable(users),
+            _joinable(products),
+            pl.col(ACTION).cast(pl.Enum(names), strict=False).to_physical(),
+            pl.col(AT).to_physical(),
+        )
+        .join(_numbers(users, "u"), on=USER)
+        .join(_numbers(products, "p"), on=PRODUCT)
         .select(
             (pl.col("u").cast(pl.UInt64) * pl.lit(2**32, pl.UInt64) + pl.col("p")).alias("key"),
             AT,
@@ -232,31 +233,60 @@ def _encode(
     return coded
 
 
+def _joinable(ids: pl.DataFrame) -> pl.Expr:
+    """Hashes in the place of ids where no two ids share one: joins on numbers are twice as fast."""
+    column = pl.col(ids.columns[0])
+    return column if ids.to_series().hash().is_duplicated().any() else column.hash()
+
+
+def _numbers(ids: pl.DataFrame, name: str) -> pl.LazyFrame:
+    return ids.lazy().with_row_index(name).select(name, _joinable(ids))
+
+
 def _sort(coded: pl.DataFrame, actions: Actions, now: datetime) -> _Acts:
-    order = coded["key"].arg_sort().to_numpy()
-    key, at, action = (coded[name].to_numpy()[order] for name in ("key", AT, ACTION))
+    in_order = coded.sort("key")
+    key, at, action = (in_order[name].to_numpy() for name in ("key", AT, ACTION))
     weight, polarity, half_life = (
         np.array([row[name] for row in actions.values()])
         for name in ("weight", "polarity", "half_life_days")
     )
     present = pl.Series([now]).cast(frames.UTC).to_physical().item()
-    age = np.maximum(present - at, 0) / DAY
-    units = np.rint(UNITS * weight[action] * np.exp2(-age / half_life[action])).astype(np.int64)
+    age = np.maximum(present - at, 0)
+    units = np.exp2(age * (-1 / (DAY * half_life))[action])
+    units *= (UNITS * weight)[action]
+    whole = np.rint(units, out=units).astype(np.int64)
     starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    return _Acts(key, at, polarity.astype(np.int8)[action], units, starts)
+    return _Acts(key, at, polarity.astype(np.int8)[action], whole, starts)
 
 
 def _last_opinion(
     acts: _Acts, rows: _Named, events: pl.LazyFrame, actions: Actions
 ) -> NDArray[np.int8]:
-    liked, disliked = (
-        np.maximum.reduceat(np.where(acts.polarity == sign, acts.at, NEVER), acts.starts)
-        for sign in (1, -1)
+    highest, lowest = (
+        extreme.reduceat(acts.polarity, acts.starts) for extreme in (np.maximum, np.minimum)
     )
-    polarity: NDArray[np.int8] = (liked > disliked).astype(np.int8) - (liked < disliked)
-    tied = np.flatnonzero((liked == disliked) & (liked != NEVER))
-    if tied.size:
-        polarity[tied] = _greatest_id(rows.frame(tied), liked[tied], events, actions)
+    polarity: NDArray[np.int8] = np.sign(highest + lowest)
+    torn = highest - lowest == 2
+    if torn.any():
+        polarity[torn] = _settled(acts, rows, np.flatnonzero(torn), events, actions)
+    return polarity
+
+
+def _settled(
+    acts: _Acts, rows: _Named, torn: NDArray[np.intp], events: pl.LazyFrame, actions: Actions
+) -> NDArray[np.int8]:
+    """Polarity of the last opinionated act of the pairs whose acts contradict."""
+    lengths = np.diff(acts.starts, append=len(acts.key))
+    member = np.repeat(np.isin(np.arange(len(lengths)), torn), lengths)
+    at, sign = acts.at[member], acts.polarity[member]
+    starts = np.cumsum(lengths[torn]) - lengths[torn]
+    liked, disliked = (
+        np.maximum.reduceat(np.where(sign == wanted, at, NEVER), starts) for wanted in (1, -1)
+    )
+    polarity: NDArray[np.int8] = np.sign(liked - disliked).astype(np.int8)
+    tied = polarity == 0
+    if tied.any():
+        polarity[tied] = _greatest_id(rows.frame(torn[tied]), liked[tied], events, actions)
     return polarity
 
 
@@ -281,9 +311,7 @@ def _greatest_id(
 
 
 def _agreeing(acts: _Acts, polarity: NDArray[np.int8]) -> Integers:
-    liked, disliked = (
-        np.add.reduceat(np.where(acts.polarity == sign, acts.units, 0), acts.starts)
-        for sign in (1, -1)
-    )
-    total: Integers = np.where(polarity > 0, liked, np.where(polarity < 0, -disliked, 0))
-    return total
+    lengths = np.diff(acts.starts, append=len(acts.key))
+    agrees = acts.polarity == np.repeat(polarity, lengths)
+    total: Integers = np.add.reduceat(acts.units * agrees, acts.starts)
+    return total * polarity.astype(np.int64)
