@@ -67,11 +67,12 @@ def seen_pairs(world: World) -> Array:
 def _places(ids: pl.Series, wanted: pl.Series) -> Array:
     places = pl.DataFrame({"id": ids}).with_row_index("place")
     found = pl.DataFrame({"id": wanted}).join(places, on="id", how="left", maintain_order="left")
-    return found["place"].to_numpy()
+    return np.asarray(found["place"].to_numpy())
 
 
 def _answers(model: Model, head: Head, product: int) -> Array:
-    return logits(model.embeddings, head.user_terms, head, slice(product, product + 1))[0]
+    chosen = slice(product, product + 1)
+    return np.asarray(logits(model.embeddings, head.user_terms, head, chosen)[0])
 
 
 def _mean_auc(scores: Callable[[int], Array], chances: Array, among: Array) -> float:
