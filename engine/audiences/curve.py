@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audiences.dispersion import relative_error
 from engine.audiences.standing import share_size
 
 Array = NDArray[Any]
-_INFORMATION = 50.0  # expected likes that the default error counts for
 _LEAST = 0.5  # expected likes below which a count tells nothing about the error
 
 
@@ -51,21 +51,19 @@ def held_out_inside(product: Array, interest: Array, thresholds: Array) -> Array
         product: (likes,) row of the liked product; interest: (likes,) logit.
         thresholds: (products, shares).
     """
-    products = thresholds.shape[0]
-    return np.column_stack(
-        [
-            np.bincount(product[interest >= limits[product]], minlength=products)
-            for limits in thresholds.T
-        ]
-    )
+    counts = np.zeros(thresholds.shape, np.int64)
+    for at, limits in enumerate(thresholds.T):
+        inside = product[interest >= limits[product]]
+        counts[:, at] = np.bincount(inside, minlength=thresholds.shape[0])
+    return counts
 
 
 def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: float) -> Array:
     """Relative error of the expected rate at each share, over products: (shares,).
 
     Held-out likes are a part of all likes, the same for every product in expectation; so with E
-    the expected rate in units of held-out likes, sum(chi^2 - 1) / sum(E) estimates the squared
-    relative error between products, pulled to the default where likes are few.
+    the expected likes in units of held-out ones, their scatter tells the relative error between
+    products, see `dispersion.relative_error`.
 
     Args:
         observed: (products, shares) held-out likes inside each share.
@@ -78,9 +76,7 @@ def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: 
     told = mean >= _LEAST
     excess = np.where(told, (observed - mean) ** 2 / np.where(told, mean, 1) - 1, 0).sum(axis=0)
     known = np.where(told, mean, 0).sum(axis=0)
-    squared = (excess + _INFORMATION * default**2) / (known + _INFORMATION)
-    errors: Array = np.sqrt(np.clip(squared, 1e-4, 1.0))
-    return errors
+    return relative_error(excess, told.sum(axis=0), known, default=default)
 
 
 def rate_intervals(
@@ -88,20 +84,18 @@ def rate_intervals(
 ) -> tuple[Array, Array]:
     """Bounds of the rate that an audience will show: the model's error and chance together.
 
-    The number of likes is negative binomial, its rate a Gamma with squared relative error
-    `error^2 + 1 / (size x rate)`. Bounds lie around the expected rate and inside 0 to 1.
+    The number of likes is negative binomial, its rate close to a Gamma with squared relative
+    error `error^2 + 1 / (size x rate)`; as likes come whole, bounds are widened to whole likes.
+    They lie around the expected rate and inside 0 to 1.
 
     Args:
         expected: (products, shares) rates; sizes, errors: (shares,).
     """
     from scipy.special import gammaincinv
 
-    likes = np.maximum(expected * sizes, 1e-9)
+    likes = np.maximum(expected * sizes, 1e-6)
     shape = 1 / (errors**2 + 1 / likes)
     tail = (1 - confidence) / 2
-    lower = np.minimum(expected * gammaincinv(shape, tail) / shape, expected)
-    upper = np.maximum(expected * gammaincinv(shape, 1 - tail) / shape, expected)
-    # Nobody expected to like it still allows for the likes that chance brings.
-    none = expected * sizes < 1e-6
-    upper = np.where(none, -np.log(tail) / np.maximum(sizes, 1), upper)
-    return np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+    lower = np.floor(likes * gammaincinv(shape, tail) / shape) / sizes
+    upper = np.ceil(likes * gammaincinv(shape, 1 - tail) / shape) / sizes
+    return np.clip(np.minimum(lower, expected), 0, 1), np.clip(np.maximum(upper, expected), 0, 1)

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audiences.dispersion import relative_error
+
 Array = NDArray[Any]
-_INFORMATION = 50.0  # expected likes that the default error counts for
 _LEAST = 1.0  # expected likes below which a count tells nothing about the error
-_ERRORS = (0.05, 1.0)
 
 
 def model_error(observed: Array, total: Array, expected: Array, *, default: float) -> float:
     """Relative error of expected parts, from the overdispersion of held-out counts.
 
     With error v, a segment's held-out likes O out of a product's T, expected E = T x part, have
-    variance E (1 - part) (1 + (E - part) v^2); so v^2 = sum(chi^2 - 1) / sum(E - part) over
-    segments and products, the method of moments, pulled to the default where likes are few.
+    variance E (1 - part) (1 + (E - part) v^2); the excess is summed over segments and products,
+    see `dispersion.relative_error`.
 
     Args:
         observed, expected: (products, segments), held-out likes and the expected part of all.
@@ -31,9 +31,8 @@ def model_error(observed: Array, total: Array, expected: Array, *, default: floa
     counts = total[:, None] * expected
     told = (counts >= _LEAST) & (expected < 1 - 1e-9)
     part, mean = expected[told], counts[told]
-    excess = ((observed[told] - mean) ** 2 / (mean * (1 - part)) - 1).sum()
-    squared = (excess + _INFORMATION * default**2) / ((mean - part).sum() + _INFORMATION)
-    return float(np.clip(np.sqrt(max(squared, 0.0)), *_ERRORS))
+    chi = (observed[told] - mean) ** 2 / (mean * (1 - part))
+    return float(relative_error((chi - 1).sum(), told.sum(), (mean - part).sum(), default=default))
 
 
 def lift_intervals(

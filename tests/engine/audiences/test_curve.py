@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.audiences.curve import held_out_inside, rate_errors, rate_intervals, read_points
+from engine.audiences.standing import best_mask, share_size
+
+SHARES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
+
+
+@settings(deadline=None, max_examples=50)
+@given(people=st.integers(1, 300), levels=st.integers(1, 50), seed=st.integers(0, 99))
+def test_a_wider_audience_never_has_a_higher_rate(people, levels, seed):
+    random = np.random.default_rng(seed)
+    logits = random.integers(0, levels, (4, people)).astype(np.float32)
+    interest = (logits / 50).astype(np.float32)
+    points = read_points(interest, -np.sort(-logits, axis=1), SHARES)
+    assert (np.diff(points.expected, axis=1) <= 0).all()
+    np.testing.assert_allclose(points.everybody, interest.mean(axis=1), rtol=1e-5, atol=1e-7)
+    for at, share in enumerate(SHARES):
+        count = share_size(share, people)
+        inside = best_mask(logits, -np.sort(-logits, axis=1), count)
+        assert (inside.sum(axis=1) == count).all()
+        mean = (interest * inside).sum(axis=1) / count
+        np.testing.assert_allclose(points.expected[:, at], mean, rtol=1e-4, atol=1e-6)
+        assert (logits[inside].reshape(4, count).min(axis=1) == points.thresholds[:, at]).all()
+
+
+@pytest.mark.parametrize("error", [0.05, 0.3])
+@pytest.mark.parametrize("people", [2000, 100_000])
+def test_the_interval_holds_the_rate_that_comes_as_often_as_it_says(error, people):
+    random = np.random.default_rng(people)
+    products = 400
+    sizes = np.array([share_size(share, people) for share in SHARES])
+    base = random.gamma(1.0, 0.02, (products, 1))
+    expected = np.clip(base * np.array([8, 7, 6, 4, 3, 2, 1.6, 1.2]), 0, 0.9)
+    spread = np.sqrt(np.log1p(error**2))
+    off = random.lognormal(-(spread**2) / 2, spread, (products, 1))
+    true = np.clip(expected * off, 0, 1)
+    held = random.poisson(true * sizes * 0.2)
+    everybody = np.column_stack(
+        [random.poisson((base * off)[:, 0] * people * 0.2), base[:, 0] * people]
+    )
+    errors = rate_errors(held, expected * sizes, everybody, default=0.3)
+    lower, upper = rate_intervals(expected, sizes, errors, confidence=0.95)
+    came = random.poisson(true * sizes) / sizes
+    inside = ((lower <= came) & (came <= upper)).mean()
+    assert 0.90 <= inside <= 0.995
+    assert (lower <= expected).all()
+    assert (expected <= upper).all()
+
+
+def test_likes_are_counted_inside_each_share():
+    thresholds = np.array([[2.0, 1.0], [0.5, 0.0]], np.float32)
+    product = np.array([0, 0, 0, 1])
+    logit = np.array([2.5, 1.5, 0.1, 0.2], np.float32)
+    assert held_out_inside(product, logit, thresholds).tolist() == [[1, 2], [0, 1]]
+
+
+def test_without_likes_the_default_speaks():
+    errors = rate_errors(np.zeros((3, 2)), np.ones((3, 2)), np.zeros((3, 2)), default=0.3)
+    assert errors.tolist() == pytest.approx([0.3, 0.3])
+
+
+def test_a_rate_of_zero_has_a_finite_interval():
+    lower, upper = rate_intervals(
+        np.zeros((1, 2)), np.array([10, 1000]), np.array([0.3, 0.3]), confidence=0.95
+    )
+    assert lower.tolist() == [[0.0, 0.0]]
+    assert np.isfinite(upper).all()
+    assert upper.max() < 1
