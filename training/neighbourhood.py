@@ -1,0 +1,115 @@
+"""A linear neighbourhood of products or users, in closed form and of low rank.
+
+In: a sparse matrix of users × products. Out: two thin arrays whose product scores every pair.
+Never: a dense users × products or products × products matrix of a large world.
+
+EASE (Steck 2019, "Embarrassingly shallow autoencoders", eq. 8) scores X B with
+B = I − Q diag(1 / diag Q), Q = (XᵀX + λI)⁻¹. On pairs without an entry in X the identity does not
+matter; with X = U Σ Vᵀ the rest is U Σ³/(Σ² + λ) Vᵀ, each column divided by
+λ Q_pp = 1 − Σ_k v_pk² σ_k² / (σ_k² + λ). Cut at a rank this is EASE with a smoother spectrum, and
+exact at full rank. Rows and columns are divided by powers of their counts before, and multiplied
+again after (as in Paudel et al. 2017 for random walks), which tempers the popular and the busy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[Any]
+
+DENSE_SIDE = 4000
+"""Up to this many users or products the spectrum comes from the small Gram matrix, exactly."""
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """`users @ products.T` scores pairs; a user's row is their acts times `folding`."""
+
+    users: Array  # (users, rank) float32
+    products: Array  # (products, rank) float32
+    folding: Array  # (products, rank) float32
+
+
+def fit_neighbourhood(
+    matrix: sparse.csr_array,
+    *,
+    rank: int,
+    ridge: float,
+    powers: tuple[float, float],
+    seed: int,
+) -> Neighbourhood:
+    """Fits one neighbourhood; a matrix without entries gives zeros of width 1.
+
+    Args:
+        matrix: (users, products) float32; entries may be negative (dislikes).
+        rank: of the spectrum that is kept; less where the matrix has less.
+        ridge: λ, in units of the tempered matrix.
+        powers: of user and product counts by which rows and columns are tempered.
+        seed: of the randomised spectrum of large matrices.
+    """
+    users, products = matrix.shape
+    if matrix.nnz == 0:
+        empty = np.zeros((products, 1), np.float32)
+        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
+    row_scale = _tempered(matrix, 1, powers[0])
+    column_scale = _tempered(matrix, 0, powers[1])
+    tempered = (
+        sparse.diags_array(1 / row_scale) @ matrix @ sparse.diags_array(1 / column_scale)
+    ).tocsr()
+    left, values, right = spectrum(tempered, rank, seed)
+    shrink = values**2 / (values**2 + ridge)
+    leverage = 1 - (right**2 * shrink).sum(1)
+    weights = right * (values * shrink) / np.maximum(leverage, 1e-3)[:, None]
+    return Neighbourhood(
+        (left * row_scale[:, None]).astype(np.float32),
+        (weights * column_scale[:, None]).astype(np.float32),
+        (right / values / column_scale[:, None]).astype(np.float32),
+    )
+
+
+def _tempered(matrix: sparse.csr_array, axis: int, power: float) -> Array:
+    total = np.asarray(abs(matrix).sum(axis=axis)).ravel().astype(np.float64)
+    return np.maximum(total, 1.0) ** power
+
+
+def spectrum(matrix: sparse.csr_array, rank: int, seed: int) -> tuple[Array, Array, Array]:
+    """The largest singular triplets, values falling; signs fixed by each right vector's sum.
+
+    Exact through the smaller Gram matrix up to `DENSE_SIDE`; beyond it by randomised subspace
+    iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4).
+    """
+    users, products = matrix.shape
+    rank = max(1, min(rank, users, products))
+    if min(users, products) <= DENSE_SIDE:
+        left, values, right = _by_gram(matrix.astype(np.float64), rank)
+    else:
+        from sklearn.utils.extmath import randomized_svd
+
+        left, values, transposed = randomized_svd(
+            sparse.csr_matrix(matrix), rank, n_iter=4, random_state=seed
+        )
+        right = transposed.T
+    kept = values > 1e-6 * values[0]
+    signs = np.where(right[:, kept].sum(0) < 0, -1.0, 1.0)
+    return left[:, kept] * signs, values[kept], right[:, kept] * signs
+
+
+def _by_gram(matrix: sparse.csr_array, rank: int) -> tuple[Array, Array, Array]:
+    from scipy.linalg import eigh
+
+    users, products = matrix.shape
+    wide = users <= products
+    gram = (matrix @ matrix.T if wide else matrix.T @ matrix).toarray()
+    size = gram.shape[0]
+    squares, vectors = eigh(gram, subset_by_index=(size - rank, size - 1))
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    values = np.sqrt(np.maximum(squares, 0))
+    safe = np.where(values > 1e-6 * values[0], values, 1.0)
+    if wide:
+        return vectors, values, (matrix.T @ vectors) / safe
+    return (matrix @ vectors) / safe, values, vectors
