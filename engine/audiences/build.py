@@ -17,6 +17,7 @@ from scipy import sparse
 
 from engine.audiences.attributes import find_attribute_segments
 from engine.audiences.communities import find_communities
+from engine.audiences.expectation import known_likes
 from engine.audiences.membership import Found, Membership, gather, least_people
 from engine.audiences.records import Outcome, best_table, curve_table
 from engine.audiences.scores import Head
@@ -42,8 +43,8 @@ class SegmentParts:
 class Learned:
     """What was learned of users and products, by row numbers.
 
-    `likes` is (users, products) with 1 for each like; `holdout` has the columns user, product,
-    liked and interest (the logit as predicted without the pair).
+    `likes` is (users, products) with 1 for each like, with or without those held out; `holdout`
+    has the columns user, product, liked and interest (the logit as predicted without the pair).
     """
 
     users: pl.DataFrame
@@ -78,6 +79,7 @@ def build_segments(
         settings=settings,
         goals=goals,
         seed=seed,
+        known=known_likes(learned.likes, learned.holdout),
     )
     outcome = Outcome.of(learned.holdout, segments, surveyed, users=learned.users.height)
     return SegmentParts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.audiences.dispersion import relative_error
 
@@ -36,34 +36,41 @@ def model_error(observed: Array, total: Array, expected: Array, *, default: floa
 
 
 def lift_intervals(
-    observed: Array,
-    total: Array,
-    expected: Array,
-    people: Array,
+    held: tuple[ArrayLike, ArrayLike],
+    expected: ArrayLike,
+    lift: ArrayLike,
+    people: ArrayLike,
     *,
     error: float,
     confidence: float,
 ) -> tuple[Array, Array, Array]:
     """Lift over everybody: value, lower and upper bound of an equal-tailed interval.
 
-    The part p of a product's likes that a segment gives has the prior
-    Beta(k e, k (1 - e)), centred on the model's expectation e, with k = 1 / (e v^2) - 1 so that
-    its relative error is v (and none where the segment is everybody). O of T held-out likes make
-    it Beta(k e + O, k (1 - e) + T - O); the lift is p over the part of people. No likes held out:
-    the prior speaks alone. All arguments broadcast.
+    The part p of a product's held-out likes that a segment gives has the prior
+    Beta(k e, k (1 - e)), centred on its expectation e, with k = 1 / (e v^2) - 1 so that its
+    relative error is v (and none where the segment is everybody). O of T held-out likes make it
+    Beta(k e + O, k (1 - e) + T - O). The lift the model expects is corrected by p / e, and cannot
+    exceed that of a segment that gives all likes. No likes held out: the prior speaks alone. All
+    arguments broadcast.
 
     Args:
-        expected: the part of all expected likes; people: the part of everybody.
+        held: O and T, likes held out inside the segment and of everybody.
+        expected: e, the segment's part of the likes that could be held out.
+        lift: what the model expects of everybody in the segment.
+        people: the segment's part of everybody.
     """
     from scipy.special import betaincinv
 
+    inside, total = (np.asarray(each, np.float64) for each in held)
     part = np.clip(np.asarray(expected, np.float64), 1e-9, 1 - 1e-9)
     weight = np.maximum(1 / (part * error**2) - 1, 0.1)
-    yes = weight * part + observed
-    no = weight * (1 - part) + (total - observed)
-    value = yes / (yes + no)
-    tail = (1 - confidence) / 2
-    share = np.maximum(people, 1e-12)
-    lower = np.minimum(betaincinv(yes, no, tail), value) / share
-    upper = np.maximum(betaincinv(yes, no, 1 - tail), value) / share
-    return value / share, lower, upper
+    yes = weight * part + inside
+    no = weight * (1 - part) + (total - inside)
+    mean, tail = yes / (yes + no), (1 - confidence) / 2
+    low, high = betaincinv(yes, no, tail), betaincinv(yes, no, 1 - tail)
+    most = 1 / np.maximum(people, 1e-12)
+    value, lower, upper = (
+        np.minimum(np.asarray(lift) * found / part, most)
+        for found in (mean, np.minimum(low, mean), np.maximum(high, mean))
+    )
+    return value, lower, upper

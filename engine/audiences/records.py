@@ -68,12 +68,7 @@ class Outcome:
         """Counts the pairs of a holdout that were likes."""
         products = surveyed.everybody.size
         if holdout.height == 0:
-            width = surveyed.interest.shape[1]
-            return cls(
-                np.zeros(products),
-                np.zeros((products, width)),
-                np.zeros((products, len(surveyed.curve_shares))),
-            )
+            return cls.none(surveyed)
         likes = holdout.filter(pl.col("liked") == 1)
         user, product = likes["user"].to_numpy(), likes["product"].to_numpy()
         logit = likes[f.INTEREST].to_numpy()
@@ -84,6 +79,20 @@ class Outcome:
             np.bincount(product, minlength=products).astype(np.float64),
             np.hstack([static, tops]),
             curve.held_out_inside(product, logit, surveyed.thresholds),
+        )
+
+    @classmethod
+    def none(cls, surveyed: Surveyed) -> Outcome:
+        """Nothing was held out: expectations stand alone."""
+        return cls(
+            *(
+                np.zeros(shape)
+                for shape in (
+                    surveyed.everybody.shape,
+                    surveyed.interest.shape,
+                    surveyed.expected.shape,
+                )
+            )
         )
 
 
@@ -102,17 +111,13 @@ def best_table(
     """
     product, goal, rank = np.nonzero(surveyed.picks >= 0)
     column = surveyed.picks[product, goal, rank].astype(np.int64)
-    part = surveyed.sizes / surveyed.users
-    everybody = surveyed.everybody[:, None]
-    expected = np.where(
-        everybody > 0, part * surveyed.interest / np.where(everybody > 0, everybody, 1), part
-    ).clip(0, 1)
-    rules = settings["best"]
+    rules, part = settings["best"], surveyed.sizes / surveyed.users
+    expected = _parts(surveyed.open.segments, surveyed.open.everybody, part)
     error = model_error(outcome.inside, outcome.total, expected, default=rules.model_error)
     lift, lower, upper = lift_intervals(
-        outcome.inside[product, column],
-        outcome.total[product],
+        (outcome.inside[product, column], outcome.total[product]),
         expected[product, column],
+        _parts(surveyed.interest * part, surveyed.everybody, part)[product, column] / part[column],
         part[column],
         error=error,
         confidence=rules.confidence,
@@ -139,6 +144,13 @@ def best_table(
         },
         schema_overrides=BEST_SCHEMA,
     ).select(BEST_SCHEMA.keys()).sort(PRODUCT_ROW, GOAL, f.RANK)  # fmt: skip
+
+
+def _parts(inside: Array, everybody: Array, people: Array) -> Array:
+    """Parts of everybody's sum; where that is zero, parts of people."""
+    total = everybody[:, None]
+    found: Array = np.where(total > 0, inside / np.where(total > 0, total, 1), people)
+    return found.clip(0, 1)
 
 
 def _words(
@@ -174,8 +186,8 @@ def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Sectio
     sizes = np.array([share_size(share, surveyed.users) for share in shares])
     errors = curve.rate_errors(
         outcome.curve,
-        surveyed.expected * sizes,
-        np.column_stack([outcome.total, surveyed.everybody * surveyed.users]),
+        surveyed.open.shares,
+        np.column_stack([outcome.total, surveyed.open.everybody]),
         default=rules.model_error,
     )
     lower, upper = curve.rate_intervals(

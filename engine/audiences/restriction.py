@@ -30,15 +30,16 @@ def best_within(
     embeddings: Array,
     segments: tuple[pl.DataFrame, Array, Array],
     products: pl.DataFrame,
-    holdout: pl.DataFrame,
     loyalty: Array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
 ) -> pl.DataFrame:
     """Measures the segments' people among `rows` (rising) and picks the best, as training does.
 
-    Everybody means everybody in `rows`; segments with too few people there are left out. The
-    panel is drawn with seed 0, so that the same question has the same answer.
+    Everybody means everybody in `rows`; segments with too few people there are left out. Lifts
+    are the model's, with the default error: a model does not keep the likes it was learned from,
+    so held-out ones cannot be set beside the people who could have given them. The panel is drawn
+    with seed 0: the same question has the same answer.
     """
     users = embeddings.shape[0]
     inside = np.zeros(users, bool)
@@ -57,10 +58,7 @@ def best_within(
         rows=rows,
         products=np.array([product]),
     )
-    own = holdout.filter(pl.col("product") == product)
-    own = own.filter(pl.Series(inside[own["user"].to_numpy()], dtype=pl.Boolean))
-    own = own.with_columns(pl.lit(0, pl.UInt32).alias("product"))
-    outcome = Outcome.of(own, kept, surveyed, users=users)
+    outcome = Outcome.none(surveyed)
     return best_table(kept, surveyed, outcome, products=products[product], settings=settings)
 
 

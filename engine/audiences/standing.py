@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from engine.audiences.membership import Membership
 from engine.audiences.scores import Head, logits, rates
@@ -23,7 +24,8 @@ Array = NDArray[Any]
 class Panel:
     """Users on whom products are measured: everybody, or a seeded sample of them.
 
-    `members` is (segments, panel) float32, `weight` how many users one of them stands for.
+    `members` is (segments, panel) float32; `known` (panel, products) marks likes learned from;
+    `weight` is how many users one of the panel stands for.
     """
 
     rows: Array
@@ -32,6 +34,7 @@ class Panel:
     probability_terms: Array
     members: Array
     loyalty: Array
+    known: sparse.csc_array | None
     weight: float
 
     @property
@@ -43,12 +46,14 @@ class Panel:
 class Measured:
     """A block of products on the panel; products in rows.
 
-    `interest` and `probability` are (products, panel) rates; `ranked` holds their interest
-    logits, highest first; `tops` is (shares, products, panel), True inside the best share.
+    `interest` and `probability` are (products, panel) rates; `scores` are the logits of interest
+    and `ranked` the same, highest first; `tops` is (shares, products, panel), True inside the
+    best share.
     """
 
     interest: Array
     probability: Array
+    scores: Array
     ranked: Array
     tops: Array
 
@@ -60,6 +65,7 @@ def draw_panel(
     embeddings: Array,
     segments: Membership,
     loyalty: Array,
+    known: sparse.csr_array | None,
     most: int,
     seed: int,
 ) -> Panel:
@@ -75,6 +81,7 @@ def draw_panel(
         probability_terms=np.asarray(heads[1].user_terms)[rows],
         members=columns.toarray().astype(np.float32),
         loyalty=loyalty[rows],
+        known=None if known is None else sparse.csc_array(known[rows]),
         weight=total / max(rows.size, 1),
     )
 
@@ -90,7 +97,8 @@ def measure(
         [best_mask(found, ranked, share_size(share, panel.people)) for share in shares]
     ) if shares else np.zeros((0, *found.shape), bool)  # fmt: skip
     other = logits(panel.embeddings, panel.probability_terms, probability, products)
-    return Measured(rates(found, interest.knots), rates(other, probability.knots), ranked, tops)
+    likely, chances = rates(found, interest.knots), rates(other, probability.knots)
+    return Measured(likely, chances, found, ranked, tops)
 
 
 def share_size(share: float, people: int) -> int:

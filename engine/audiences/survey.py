@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from engine.audiences.conditions import numbers
 from engine.audiences.curve import read_points
+from engine.audiences.expectation import Expectation, expect
 from engine.audiences.membership import Membership, least_people
 from engine.audiences.scores import Head
 from engine.audiences.selection import Limits, pick, values
@@ -29,7 +31,8 @@ class Surveyed:
 
     `interest` and `probability` are means; `picks` and `overlaps` are (products, goals, kept) as
     in `selection.Picks`; `expected` and `thresholds` are (products, curve shares);
-    `top_thresholds` (products, best shares); `everybody` (products,) mean interest rates.
+    `top_thresholds` (products, best shares); `everybody` (products,) mean interest rates; `open`
+    what the held-out likes are compared with.
     """
 
     shares: list[float]
@@ -43,6 +46,7 @@ class Surveyed:
     thresholds: Array
     top_thresholds: Array
     everybody: Array
+    open: Expectation
     sizes: Array  # (segments + shares,) people
     users: int
 
@@ -64,10 +68,15 @@ def survey(
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
     seed: int,
+    known: sparse.csr_array | None = None,
     rows: Array | None = None,
     products: Array | None = None,
 ) -> Surveyed:
-    """Measures products in blocks on a panel of `rows` (everybody by default)."""
+    """Measures products in blocks on a panel of `rows` (everybody by default).
+
+    Args:
+        known: (users, products), likes that were learned from and cannot have been held out.
+    """
     rows = np.arange(embeddings.shape[0]) if rows is None else rows
     products = np.arange(heads[0].products.shape[0]) if products is None else products
     panel = draw_panel(
@@ -76,6 +85,7 @@ def survey(
         embeddings=embeddings,
         segments=segments,
         loyalty=loyalty,
+        known=known,
         most=settings["standing"].users,
         seed=seed,
     )
@@ -87,6 +97,7 @@ def survey(
         for at in range(0, products.size, block)
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    open_ = Expectation(*(columns.pop(name) for name in ("open", "open_segments", "open_shares")))
     sizes = [*segments.sizes, *(share_size(share, rows.size) for share in shares)]
     return Surveyed(
         shares=shares,
@@ -94,6 +105,7 @@ def survey(
         goals=list(goals),
         sizes=np.array(sizes, np.int64),
         users=int(rows.size),
+        open=open_,
         **columns,
     )
 
@@ -116,6 +128,7 @@ def _measure_block(
             _top_means(measured.probability, measured.tops),
         ]
     )
+    open_ = expect(panel, measured, products, curve.thresholds)
     seen = _covered(panel, settings["standing"].coverage_users)
     limits = Limits(settings["best"].kept, settings["best"].overlap, settings["best"].worth)
     members, tops = panel.members[:, seen], measured.tops[:, :, seen]
@@ -138,6 +151,9 @@ def _measure_block(
         "thresholds": curve.thresholds,
         "top_thresholds": own.thresholds,
         "everybody": curve.everybody,
+        "open": open_.everybody,
+        "open_segments": open_.segments,
+        "open_shares": open_.shares,
     }
 
 

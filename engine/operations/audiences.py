@@ -101,7 +101,6 @@ def _best_on_channel(model: Model, row: int, goal: str, channel: str) -> pl.Data
         embeddings=model.embeddings,
         segments=(parts.table, parts.offsets, parts.members),
         products=model.products,
-        holdout=model.holdout,
         loyalty=_loyalty(model, chosen["tiers"].half_life_days),
         settings=chosen,
         goals=wanted,

@@ -171,3 +171,16 @@ def test_tiny_worlds_are_answered(users, products):
     assert all_finite(found.curves)
     assert found.curves.height == products * 8
     assert found.offsets.size == found.table.height + 1
+
+
+def test_people_who_like_it_already_do_not_spoil_the_lift(world):
+    """Likes learned from cannot be held out again; a segment full of them is no worse for it."""
+    learned = world.learned
+    liked = learned.likes.toarray() > 0
+    held = np.zeros_like(liked)
+    held[learned.holdout["user"], learned.holdout["product"]] = True
+    everything = type(learned.likes)((liked | held).astype(np.float32))
+    for likes in (learned.likes, everything):
+        found = build(replace(learned, likes=likes)).best.filter(pl.col("kind") == "community")
+        model = found["interest"] / pl.Series(world.rates.mean(axis=0)[found["product"]])
+        assert (found["lift"] / model).median() == pytest.approx(1, abs=0.1)

@@ -25,7 +25,7 @@ def test_the_interval_holds_the_true_lift_as_often_as_it_says(error, likes):
     people, model, true, total, observed = planted(error, likes, int(likes))
     found = model_error(observed, total, model, default=0.4)
     _, lower, upper = lift_intervals(
-        observed, total[:, None], model, people, error=found, confidence=0.95
+        (observed, total[:, None]), model, model / people, people, error=found, confidence=0.95
     )
     inside = ((lower <= true / people) & (true / people <= upper)).mean()
     assert inside >= 0.90
@@ -43,7 +43,7 @@ def test_without_likes_the_default_speaks():
     nothing = np.zeros((3, 4))
     assert model_error(nothing, np.zeros(3), np.full((3, 4), 0.1), default=0.4) == 0.4
     value, lower, upper = lift_intervals(
-        0.0, 0.0, np.array([0.2]), np.array([0.1]), error=0.4, confidence=0.95
+        (0.0, 0.0), np.array([0.2]), 2.0, np.array([0.1]), error=0.4, confidence=0.95
     )
     assert value == pytest.approx(2.0)
     assert lower[0] < 2 < upper[0]
@@ -53,7 +53,7 @@ def test_more_likes_narrow_the_interval_and_move_the_value():
     widths, values = [], []
     for factor in (1, 10, 100):
         value, lower, upper = lift_intervals(
-            30.0 * factor, 100.0 * factor, 0.1, 0.1, error=0.4, confidence=0.95
+            (30.0 * factor, 100.0 * factor), 0.1, 1.0, 0.1, error=0.4, confidence=0.95
         )
         widths.append(upper - lower)
         values.append(float(value))
@@ -62,7 +62,7 @@ def test_more_likes_narrow_the_interval_and_move_the_value():
 
 
 def test_everybody_has_a_lift_of_one():
-    value, lower, upper = lift_intervals(50.0, 50.0, 1.0, 1.0, error=0.4, confidence=0.95)
+    value, lower, upper = lift_intervals((50.0, 50.0), 1.0, 1.0, 1.0, error=0.4, confidence=0.95)
     assert value == pytest.approx(1)
     assert lower == pytest.approx(1, abs=1e-3)
     assert upper == pytest.approx(1, abs=1e-3)
@@ -73,7 +73,7 @@ def test_everybody_has_a_lift_of_one():
 @pytest.mark.parametrize("error", [0.05, 1.0])
 def test_extremes_stay_finite_and_ordered(expected, observed, total, error):
     value, lower, upper = lift_intervals(
-        observed, total, expected, 0.1, error=error, confidence=0.95
+        (observed, total), expected, expected / 0.1, 0.1, error=error, confidence=0.95
     )
     assert np.isfinite([value, lower, upper]).all()
     assert 0 <= lower <= value <= upper

@@ -114,7 +114,7 @@ def test_no_segments_are_an_empty_answer():
 
 def test_the_goal_decides_whom_it_values():
     interest = np.array([[0.9, 0.1]], np.float32)
-    measured = Measured(interest, 1 - interest, interest, np.zeros((0, 1, 2), bool))
+    measured = Measured(interest, 1 - interest, interest, interest, np.zeros((0, 1, 2), bool))
     even = np.ones(2, np.float32)
     base = {"loyalty": 0.0, "size": 0.0, "about": ""}
     finds = values(measured, even, {**base, "interest": 1.0, "probability": 0.0})
@@ -131,6 +131,6 @@ def test_the_goal_decides_whom_it_values():
 
 def test_rates_of_zero_are_worth_the_same_for_all():
     nothing = np.zeros((1, 3), np.float32)
-    measured = Measured(nothing, nothing, nothing, np.zeros((0, 1, 3), bool))
+    measured = Measured(nothing, nothing, nothing, nothing, np.zeros((0, 1, 3), bool))
     goal = {"interest": 0.5, "probability": 0.5, "loyalty": 0.0, "size": 0.0, "about": ""}
     assert values(measured, np.ones(3, np.float32), goal).tolist() == [[1.0, 1.0, 1.0]]
