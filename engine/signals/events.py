@@ -30,7 +30,7 @@ from engine.frames import (
     VALUE,
 )
 from engine.settings import Section
-from engine.signals.moments import parse_moments
+from engine.signals.moments import decode, parse_moments
 
 ROW, RAW = "row", "raw"
 ROW_NUMBER = "\x1frow"
@@ -122,7 +122,7 @@ def identify(events: pl.DataFrame) -> pl.DataFrame:
             continue
         content = pl.col(name)
         if dtype == pl.Float64:
-            content = (content + 0.0).reinterpret(signed=True)  # 0.0 and -0.0 are one value
+            content = content.reinterpret(signed=True)
         text = content.to_physical().cast(pl.String)
         # A length before each value keeps ("a", "bc") apart from ("ab", "c").
         parts.append(pl.format(f"{name}={{}}:{{}};", text.str.len_bytes(), text).fill_null(""))
@@ -172,6 +172,8 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
             typed = parse_moments(raw)
         elif name == VALUE:
             typed = as_numbers(raw)
+            # -0.0 is 0.0: one act, one id
+            typed = typed.zip_with((typed != 0).fill_null(True), pl.Series([0.0]))
         else:
             typed = as_texts(raw, name).replace("", None)
         columns += [typed.alias(name), given.alias(f"{name}?")]
@@ -195,7 +197,7 @@ def as_texts(raw: pl.Series, name: str) -> pl.Series:
         )
     if raw.dtype.is_nested() or raw.dtype == pl.Object:
         raise FrameError("events", name, f"is {raw.dtype}; must be text")
-    return raw.cast(pl.String, strict=False)
+    return decode(raw) if raw.dtype == pl.Binary else raw.cast(pl.String, strict=False)
 
 
 def as_numbers(raw: pl.Series) -> pl.Series:

@@ -42,7 +42,7 @@ def parse_moments(raw: pl.Series) -> pl.Series:
     if raw.dtype.is_numeric():
         return _from_epoch(raw.cast(pl.Float64))
     if raw.dtype == pl.Binary:
-        raw = raw.cast(pl.String, strict=False)
+        raw = decode(raw)
     if raw.dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise FrameError("events", frames.AT, f"is {raw.dtype}; must be a time, text or a number")
     text = raw.cast(pl.String)
@@ -54,6 +54,18 @@ def parse_moments(raw: pl.Series) -> pl.Series:
     )
     written = _from_iso(text)
     return written.zip_with(~numeric.fill_null(False), _from_epoch(numbers.to_series()))
+
+
+def decode(raw: pl.Series) -> pl.Series:
+    """Bytes as text, null where they are no UTF-8."""
+
+    def text(content: bytes | None) -> str | None:
+        try:
+            return content.decode() if content is not None else None
+        except UnicodeDecodeError:
+            return None
+
+    return pl.Series(raw.name, [text(content) for content in raw], pl.String)
 
 
 def _from_epoch(numbers: pl.Series) -> pl.Series:

@@ -1,0 +1,190 @@
+"""The log holds each event once, whole appends or nothing, and attributes by id."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from engine import frames
+from engine.errors import FrameError, UnknownEntity
+from engine.store import eventlog
+from engine.store.home import Home
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+def events(*ids, user="u"):
+    schema = dict(frames.EVENTS.columns)
+    rows = [
+        {
+            **dict.fromkeys(schema),
+            "event_id": str(n),
+            "user_id": user,
+            "action": "like",
+            "occurred_at": START + timedelta(days=n),
+        }
+        for n in ids
+    ]
+    return pl.DataFrame(rows, schema=schema)
+
+
+def ids(frame):
+    return sorted(int(n) for n in frame.select("event_id").collect().to_series())
+
+
+def test_an_empty_home_holds_empty_tables(home):
+    assert eventlog.scan_events(home).collect().equals(events())
+    for name, kind in eventlog.KINDS.items():
+        assert eventlog.scan_table(home, name).collect_schema() == pl.Schema(kind.columns)
+    assert set(eventlog.version(home).values()) == {-1}
+    assert not home.log.exists()
+
+
+def test_events_come_back_as_they_went_in(home):
+    given = events(2, 1).with_columns(text=pl.lit("متن 🙂"), value=pl.lit(1.5))
+    assert eventlog.append_events(home, given) == 2
+    assert eventlog.scan_events(home).sort("event_id").collect().equals(given.sort("event_id"))
+
+
+def test_an_event_id_is_stored_once(home):
+    assert eventlog.append_events(home, events(1, 2, 2)) == 2
+    assert eventlog.append_events(home, events(2, 3, user="other").lazy()) == 1
+    assert eventlog.append_events(home, events(1)) == 0
+    assert ids(eventlog.scan_events(home)) == [1, 2, 3]
+    assert eventlog.version(home)["events"] == 1
+
+
+def test_a_span_of_time_is_half_open(home):
+    eventlog.append_events(home, events(0, 1, 2, 3))
+    day = timedelta(days=1)
+    assert ids(eventlog.scan_events(home, START + day, START + 3 * day)) == [1, 2]
+
+
+def test_an_event_without_an_id_is_refused(home):
+    with pytest.raises(FrameError, match="event_id"):
+        eventlog.append_events(home, events(1).with_columns(event_id=pl.lit(None, pl.String)))
+
+
+def test_writers_at_the_same_time_store_each_event_once(home):
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda n: eventlog.append_events(home, events(n, n + 1)), range(8)))
+    assert ids(eventlog.scan_events(home)) == list(range(9))
+    assert sum(counts) == 9
+
+
+def test_the_later_row_of_a_user_wins_value_by_value(home):
+    first = pl.DataFrame({"user_id": ["a", "b"], "age": [1, 2], "city": ["x", "y"]})
+    later = pl.DataFrame(
+        {"user_id": ["b", "c", "c"], "age": [None, 3, 4], "vip": [True, None, False]}
+    )
+    assert eventlog.upsert(home, "users", first) == 2
+    assert eventlog.upsert(home, "users", later) == 2
+    assert eventlog.upsert(home, "users", first.head(1)) == 0
+    assert eventlog.scan_table(home, "users").collect().rows() == [
+        ("a", 1, "x", None),
+        ("b", 2, "y", True),
+        ("c", 4, None, False),
+    ]
+
+
+def test_values_of_another_type_make_a_column_text(home):
+    eventlog.upsert(home, "users", pl.DataFrame({"user_id": ["a"], "age": [30]}))
+    eventlog.upsert(home, "users", pl.DataFrame({"user_id": ["b"], "age": ["31"]}))
+    assert eventlog.scan_table(home, "users").collect()["age"].to_list() == [30, 31]
+    eventlog.upsert(home, "users", pl.DataFrame({"user_id": ["c"], "age": ["30-39"]}))
+    assert eventlog.scan_table(home, "users").collect()["age"].to_list() == ["30", "31", "30-39"]
+
+
+def test_products_keep_their_tags(home):
+    products = pl.DataFrame(
+        {"product_id": ["1", "2"], "name": ["x", "ی"], "tags": [["a", "b"], None]}
+    ).with_columns(stock=pl.Series([4_000_000_000, 2], dtype=pl.UInt32), none=None)
+    eventlog.upsert(home, "products", products)
+    found = eventlog.scan_table(home, "products").collect()
+    assert found.select("name", "tags", "stock").rows() == [
+        ("x", ["a", "b"], 4_000_000_000),
+        ("ی", None, 2),
+    ]
+
+
+def test_ties_are_a_set_and_a_results_file_counts_once(home):
+    ties = pl.DataFrame({"follower_id": ["a", "a"], "followee_id": ["b", "b"]})
+    assert [eventlog.add_follows(home, ties) for _ in range(2)] == [1, 0]
+    day = pl.DataFrame(
+        {
+            "date": [START.date()],
+            "channel": ["x"],
+            "impressions": [1],
+            "clicks": [1],
+            "spend": [1.0],
+        }
+    )
+    day = pl.concat([day, day])
+    assert [eventlog.append_results(home, day) for _ in range(2)] == [2, 0]
+
+
+def test_an_unknown_table_is_told(home):
+    with pytest.raises(UnknownEntity, match="people"):
+        eventlog.scan_table(home, "people")
+
+
+def test_staging_leaves_nothing_and_sweeps_what_the_dead_left(home):
+    left = home.log / ".staging-999999999-x"
+    left.mkdir(parents=True)
+    with eventlog.staging(home) as folder:
+        assert folder.is_dir()
+        assert not left.exists()
+    assert not list(home.log.iterdir())
+
+
+APPENDS = """
+import sys
+from pathlib import Path
+import polars as pl
+from engine.store import eventlog
+from engine.store.home import Home
+home, start = Home(Path(sys.argv[1])), int(sys.argv[2])
+template = pl.read_parquet(sys.argv[3])
+print("ready", flush=True)
+for batch in range(start, start + 100_000):
+    ids = pl.format("{}-{}", pl.lit(batch), pl.int_range(pl.len()))
+    eventlog.append_events(home, template.with_columns(event_id=ids))
+    print(batch, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_writer_loses_nothing_it_acknowledged_and_shows_nothing_half(home, tmp_path):
+    template = tmp_path / "template.parquet"
+    events(*range(500)).write_parquet(template)
+    acknowledged: list[int] = []
+    for kill in range(12):
+        start = kill * 100_000
+        command = [sys.executable, "-c", APPENDS, str(home.root), str(start), str(template)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+            time.sleep(0.03 + 0.017 * kill)
+            os.kill(writer.pid, signal.SIGKILL)
+            acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
+    stored = (
+        eventlog.scan_events(home)
+        .group_by(pl.col("event_id").str.extract(r"^(\d+)-").cast(pl.Int64).alias("batch"))
+        .agg(pl.len())
+        .collect()
+    )
+    assert set(stored["len"]) <= {500}
+    assert set(acknowledged) <= set(stored["batch"])
+    assert acknowledged
+    assert eventlog.append_events(home, events(1)) == 1
