@@ -17,7 +17,6 @@ from scipy import sparse
 
 from engine.audiences.attributes import find_attribute_segments
 from engine.audiences.communities import find_communities
-from engine.audiences.expectation import known_likes
 from engine.audiences.membership import Found, Membership, gather, least_people
 from engine.audiences.records import Outcome, best_table, curve_table
 from engine.audiences.scores import Head
@@ -43,8 +42,11 @@ class SegmentParts:
 class Learned:
     """What was learned of users and products, by row numbers.
 
-    `likes` is (users, products) with 1 for each like, with or without those held out; `holdout`
-    has the columns user, product, liked and interest (the logit as predicted without the pair).
+    `likes` is (users, products) with 1 for each like. `holdout` has the columns user, product,
+    liked and interest (the logit as predicted without the pair). Where one part of the likes was
+    held out, and rates are those of people not yet known to like the product, `known` marks the
+    likes that were learned from, as they could not be held out; where each was held out in turn,
+    there is none.
     """
 
     users: pl.DataFrame
@@ -54,6 +56,7 @@ class Learned:
     interest: Head
     probability: Head
     holdout: pl.DataFrame
+    known: sparse.csr_array | None = None
 
 
 def build_segments(
@@ -79,7 +82,7 @@ def build_segments(
         settings=settings,
         goals=goals,
         seed=seed,
-        known=known_likes(learned.likes, learned.holdout),
+        known=learned.known,
     )
     outcome = Outcome.of(learned.holdout, segments, surveyed, users=learned.users.height)
     return SegmentParts(

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 from engine.audiences.standing import Measured, Panel
 
@@ -28,16 +26,6 @@ class Expectation:
     shares: Array  # (products, curve shares)
 
 
-def known_likes(likes: sparse.csr_array, holdout: pl.DataFrame) -> sparse.csr_array:
-    """The likes that were learned from: those given, less those held out, as (users, products)."""
-    liked = likes > 0
-    if holdout.height == 0:
-        return sparse.csr_array(liked)
-    pairs = (holdout["user"].to_numpy(), holdout["product"].to_numpy())
-    held = sparse.csr_array((np.ones(holdout.height, bool), pairs), shape=likes.shape)
-    return sparse.csr_array(liked > held)
-
-
 def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array) -> Expectation:
     """Sums interest over the panel users who are not known to like the product.
 
@@ -47,7 +35,7 @@ def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array)
     """
     open_ = measured.interest
     if panel.known is not None:
-        open_ = open_ * ~panel.known[:, products].toarray().T
+        open_ = open_ * (panel.known[:, products].toarray().T == 0)
     own = [np.einsum("pu,pu->p", open_, top) for top in measured.tops]
     shares = np.zeros(thresholds.shape)
     for at, limits in enumerate(thresholds.T):
