@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-_ROWS = 1 << 19  # rows scored at a time by one product: few enough calls for BLAS's threads
+_ROWS = 1 << 21  # rows scored at a time by one product: few enough calls for BLAS's threads
 _CELLS = 1 << 20  # scores held at a time by a block of products
 _SAMPLE = 1 << 12  # rows that guess the first threshold
 _RESCORED = 1 << 10  # rows rescored at a time, in the cache
@@ -90,30 +90,32 @@ class _Shortlist:
 
     def prune(self) -> None:
         """Keeps the best `count` of those seen so far and raises the threshold to the last."""
-        rows = np.concatenate([self.rows, *(rows for rows, _ in self._found)])
-        scores = np.concatenate([self.scores, *(scores for _, scores in self._found)])
-        self._found, self._held = [], 0
-        if rows.size > self.count:
-            likely = np.flatnonzero(scores >= _nth(scores, self.count) - 2 * self.slack)
-            rows = rows[likely]
-        scores = self._exact(rows)
-        if rows.size > self.count:
+        rows, scores = self._likely()
+        if rows.size >= self.count:
             kept = np.sort(_best_first(scores)[: self.count])
             rows, scores = rows[kept], scores[kept]
-        if rows.size == self.count:
             self.threshold = max(self.threshold, float(scores.min()))
         self.rows, self.scores = rows, scores
 
     def settled(self) -> bool:
         """Ends a pass; where the guess was too high, the next pass takes everybody."""
-        self.prune()
-        if self.rows.size == self.count:
-            order = _best_first(self.scores)
-            self.rows, self.scores = self.rows[order], self.scores[order]
-            return True
-        self.threshold = _LOWEST
-        self.rows, self.scores = self.rows[:0], self.scores[:0]
-        return False
+        rows, scores = self._likely()
+        if rows.size < self.count:
+            self.threshold = _LOWEST
+            self.rows, self.scores = rows[:0], scores[:0]
+            return False
+        order = _best_first(scores)[: self.count]
+        self.rows, self.scores = rows[order], scores[order]
+        return True
+
+    def _likely(self) -> tuple[Array, Array]:
+        """Candidates that may be among the best, rows rising, with their exact scores."""
+        rows = np.concatenate([self.rows, *(rows for rows, _ in self._found)])
+        scores = np.concatenate([self.scores, *(scores for _, scores in self._found)])
+        self._found, self._held = [], 0
+        if rows.size > self.count:
+            rows = rows[scores >= _nth(scores, self.count) - 2 * self.slack]
+        return rows, self._exact(rows)
 
     def _exact(self, rows: Array) -> Array:
         query, scores = self.query.astype(np.float64), np.empty(rows.size, np.float32)

@@ -39,7 +39,7 @@ def run() -> list[tuple[str, str, float, str]]:
     one_pass, one = _quickest(
         lambda: np.matmul(users, products[0], out=scores),
         lambda: best_users(users, products[0], terms, count),
-        rounds=11,
+        rounds=21,
     )
     block_pass, block = _quickest(
         lambda: products @ users.T,
