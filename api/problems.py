@@ -24,6 +24,7 @@ from engine.errors import (
     DataError,
     DuplicateEntity,
     EngineError,
+    InvalidValue,
     NothingToLearn,
     NotTrained,
     PlanInfeasible,
@@ -48,7 +49,7 @@ class Kind:
 TABLE: dict[type[Exception], Kind] = {
     UnknownEntity: Kind(404, "Not known"),
     DuplicateEntity: Kind(409, "Exists already"),
-    DataError: Kind(422, "Cannot be used"),
+    DataError: Kind(422, "Not understood"),
     NotTrained: Kind(503, "No model yet", retry_after=60),
     ArtefactCorrupt: Kind(503, "No sound model", told=False, retry_after=60),
     Busy: Kind(409, "Already running", retry_after=60),
@@ -133,6 +134,8 @@ def _raised_problem(error: Exception) -> Response:
 def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, UnknownEntity):
         return {"kind": error.kind, "id": error.id, "near": list(error.near)}
+    if isinstance(error, InvalidValue):
+        return {"fields": [{"field": error.field, "detail": error.detail}]}
     if isinstance(error, NotTrained):
         return {"command": "mokhatab retrain"}
     if isinstance(error, SegmentTooSmall):

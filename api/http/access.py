@@ -16,6 +16,7 @@ from flask import Flask, Response, g, request
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import BadRequest
 
 from api import problems
 from engine.operations.keys import MARK, Key, find_key, peppered, prefix_of
@@ -217,5 +218,8 @@ def _form_of_body() -> Response | None:
     """A body is JSON or nothing: what is malformed is 400 here, what is only wrong 422 later."""
     if not request.is_json:
         return problems.problem(415, "Not JSON", "send `Content-Type: application/json`")
-    request.get_json()
+    try:
+        request.get_json()
+    except BadRequest:
+        return problems.problem(400, "Not readable", "the body is malformed JSON")
     return None

@@ -100,11 +100,11 @@ class Segment(Strict):
     segment_id: str
     name: str
     kind: str
-    size: int
-    interest: float
-    probability: float
-    lift: Interval
-    overlap: float
+    size: int = Field(description="People in it")
+    interest: float = Field(description="Expected likes per person")
+    probability: float = Field(description="P(like | shown), the mean of its people")
+    lift: Interval = Field(description="Over everybody, in interest")
+    overlap: float = Field(description="Part of it that better segments hold already")
     reason: str
 
 
@@ -113,9 +113,28 @@ class BestSegments(Stamped):
     segments: list[Segment]
 
 
+class Point(Strict):
+    share: float
+    size: int
+    expected: float = Field(description="Likes per person among the best share")
+    lower: float
+    upper: float
+
+
 class Curve(Stamped):
     product_id: str
+    points: list[Point]
+
+
+class Membership(Strict):
+    segment_id: str
+    name: str
+    kind: str
+    size: int
+    product_id: str | None = Field(None, description="Where the segment is a best share of it")
+    share: float | None = None
 
 
 class UserSegments(Stamped):
-    pass
+    users: dict[str, list[Membership]] = Field(description="Segments by user id")
+    unknown: list[str] = Field(description="Ids that the model does not know")

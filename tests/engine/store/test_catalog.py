@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +41,7 @@ def test_head_names_the_newest_migration() -> None:
 
 def test_migrations_make_the_tables_that_the_code_names(home: Home) -> None:
     with open_catalog(home):
-        found = sa.inspect(sa.create_engine(catalog_url(home)))
+        found = sa.inspect(sa.create_engine(catalog_url(home), poolclass=sa.NullPool))
     for table in TABLES.tables.values():
         columns = {column["name"]: column for column in found.get_columns(table.name)}
         assert set(columns) == {column.name for column in table.columns}
@@ -109,21 +111,25 @@ def test_postgresql_is_driven_by_psycopg(home: Home, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     server, make = shutil.which("postgres"), shutil.which("initdb")
     if server is None or make is None:
         pytest.skip("PostgreSQL is not installed")
-    data = tmp_path / "pg"
-    asked = [make, "-D", data, "-U", "tester", "-A", "trust", "--no-sync"]
-    if os.geteuid() == 0 or subprocess.run(asked, capture_output=True, check=False).returncode:
-        pytest.skip("PostgreSQL does not start as root")
+    account = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="mokhatab-postgresql-"))
+    if account:
+        shutil.chown(folder, account)
+    data = folder / "data"
+    asked = [make, "-D", str(data), "-U", "tester", "-A", "trust", "--no-sync"]
+    subprocess.run(asked, capture_output=True, check=True, user=account, cwd=folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = [server, "-D", data, "-p", str(port), "-k", str(tmp_path), "-h", "127.0.0.1"]
-    with subprocess.Popen(started, stderr=subprocess.DEVNULL) as process:
+        port = str(free.getsockname()[1])
+    started = [server, "-D", str(data), "-p", port, "-k", str(folder), "-h", "127.0.0.1"]
+    with subprocess.Popen(started, stderr=subprocess.DEVNULL, user=account, cwd=folder) as process:
         yield f"postgresql://tester@127.0.0.1:{port}/postgres"
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # SIGTERM would wait for idle connections
+    shutil.rmtree(folder)
 
 
 @pytest.mark.slow
@@ -131,9 +137,10 @@ def test_postgresql_keeps_the_same(
     home: Home, postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOKHATAB_DATABASE_URL", postgresql)
+    engine = sa.create_engine(catalog_url(home), poolclass=sa.NullPool)
     for _ in range(100):
         try:
-            sa.create_engine(catalog_url(home)).connect().close()
+            engine.connect().close()
             break
         except sa.exc.OperationalError:
             time.sleep(0.1)

@@ -1,0 +1,92 @@
+"""One home with a planted champion and keys, and clients that ask it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from werkzeug.test import Client, TestResponse
+
+from api.app import create_app
+from engine.operations.keys import SCOPES, create_key
+from engine.store import artefacts
+from engine.store.home import Home
+from tests.api.planted import planted
+
+
+def save_version(home: Home, version: str, *, seed: int = 1, champion: bool = True) -> None:
+    """A planted model under this version."""
+    artefacts.save(home, dataclasses.replace(planted("v", seed=seed), version=version))
+    if champion:
+        artefacts.promote(home, version)
+
+
+@dataclass
+class Asker:
+    """A client with a key, and what the application has logged."""
+
+    app: Flask
+    client: Client
+    key: str
+    log: io.BytesIO
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self._send("GET", path, options)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        return self._send("POST", path, options)
+
+    def _send(self, method: str, path: str, options: dict[str, Any]) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
+        return self.client.open(path, method=method, headers=headers, **options)
+
+
+def of(id: str) -> str:
+    """An id as a part of a path."""
+    return quote(id, safe="")
+
+
+@pytest.fixture(scope="session")
+def planted_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Read only: shared by all tests that change nothing."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    save_version(home, "v1")
+    return home
+
+
+@pytest.fixture(scope="session")
+def key(planted_home: Home) -> str:
+    return create_key(planted_home, name="tests", scopes=SCOPES)
+
+
+@pytest.fixture
+def ask(planted_home: Home, key: str) -> Asker:
+    """The application over the shared home, fresh for each test."""
+    log = io.BytesIO()
+    app = create_app(planted_home, log_to=log)
+    return Asker(app, Client(app), key, log)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Callable[..., Asker]]:
+    """Makes an application over a home of the test's own; settings are written as TOML."""
+
+    def make(toml: str = "", *, model: bool = True, **options: Any) -> Asker:
+        home = Home(tmp_path)
+        (tmp_path / "configs").mkdir(exist_ok=True)
+        (tmp_path / "configs" / "serving.toml").write_text(toml)
+        if model and not home.champion.exists():
+            save_version(home, "v1")
+        made = create_key(home, name="own", scopes=SCOPES)
+        log = io.BytesIO()
+        app = create_app(home, log_to=log, **options)
+        return Asker(app, Client(app), made, log)
+
+    return make
