@@ -1,0 +1,180 @@
+"""The parts of a score: what LightFM and the linear neighbourhoods say of every pair.
+
+In: pairs, features, a recipe. Out: for each part two arrays whose product scores all pairs.
+Never: LightFM's `predict`, whose user biases make users incomparable under WARP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from training.compute import Task
+from training.matrices import Pairs
+from training.neighbourhood import fit_neighbourhood
+from training.recipe import Recipe
+
+Array = NDArray[Any]
+
+NEIGHBOURHOODS = ("likes", "seen", "opinion")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Attributes of users and products, rows as in the pairs; None where there are none."""
+
+    users: sparse.csr_array | None = None
+    products: sparse.csr_array | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """`users @ products.T` scores pairs. `folding` takes acts to a user's row, where that is exact.
+
+    `fitted` is the LightFM object, kept for warm starts.
+    """
+
+    name: str
+    users: Array  # (users, width) float32
+    products: Array  # (products, width) float32
+    folding: Array | None = None  # (products, width) float32
+    fitted: Any = field(default=None, repr=False, compare=False)
+
+
+def plan_parts(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> list[Task]:
+    """The fits that a recipe asks for, longest first.
+
+    What cannot teach is left out: opinions without a dislike, and seen pairs that are all likes.
+    """
+    shared: dict[str, Any] = {"pairs": pairs, "recipe": recipe, "seed": seed}
+    opinions = bool((pairs.polarity < 0).any())
+    indifferent = bool((pairs.polarity <= 0).any())
+    tasks: list[Task] = [(fit_warp, {**shared, "features": features})]
+    if opinions:
+        tasks.append((fit_logistic, {**shared, "features": features}))
+    for kind in NEIGHBOURHOODS:
+        if kind == "likes" or (kind == "opinion" and opinions) or (kind == "seen" and indifferent):
+            tasks.append((fit_part_neighbourhood, {**shared, "kind": kind}))
+    return tasks
+
+
+def fit_warp(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Part:
+    """LightFM by product: WARP on the transposed likes, so that products rank users."""
+    settings = recipe["warp"]
+    model = _lightfm(
+        settings,
+        loss="warp",
+        max_sampled=settings.max_sampled,
+        user_alpha=settings.product_alpha,
+        item_alpha=settings.user_alpha,
+        random_state=seed,
+    )
+    likes = pairs.likes.T.tocoo()
+    interactions, weights = _entries(np.ones(likes.nnz), likes), _entries(likes.data, likes)
+    _fit(model, interactions, weights, features.products, features.users, settings.epochs)
+    _forget_strangers(model, products="user", users="item", pairs=pairs)
+    user_bias, users = model.get_item_representations(_matrix(features.users))
+    _, products = model.get_user_representations(_matrix(features.products))
+    # the product's own bias moves all users alike and is left to the heads
+    return Part(
+        "warp",
+        np.column_stack([users, user_bias]).astype(np.float32),
+        np.column_stack([products, np.ones(len(products))]).astype(np.float32),
+        fitted=model,
+    )
+
+
+def fit_logistic(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Part:
+    """LightFM logistic on +1 and −1: who likes and who dislikes, given that they were shown."""
+    settings = recipe["logistic"]
+    model = _lightfm(
+        settings,
+        loss="logistic",
+        user_alpha=settings.alpha,
+        item_alpha=settings.alpha,
+        random_state=seed,
+    )
+    opinions = pairs.opinions.tocoo()
+    interactions = _entries(np.sign(opinions.data), opinions)
+    weights = _entries(np.abs(opinions.data), opinions)
+    _fit(model, interactions, weights, features.users, features.products, settings.epochs)
+    _forget_strangers(model, products="item", users="user", pairs=pairs)
+    user_bias, users = model.get_user_representations(_matrix(features.users))
+    product_bias, products = model.get_item_representations(_matrix(features.products))
+    ones = np.ones
+    return Part(
+        "logistic",
+        np.column_stack([users, user_bias, ones(len(users))]).astype(np.float32),
+        np.column_stack([products, ones(len(products)), product_bias]).astype(np.float32),
+        fitted=model,
+    )
+
+
+def _lightfm(settings: Any, **choices: Any) -> Any:
+    from lightfm import LightFM
+
+    return LightFM(settings.factors, learning_rate=settings.learning_rate, **choices)
+
+
+def _matrix(features: sparse.csr_array | None) -> sparse.csr_matrix | None:
+    if features is None:
+        return None
+    # LightFM reads 32-bit indices only
+    numbers = (features.indices.astype(np.int32), features.indptr.astype(np.int32))
+    return sparse.csr_matrix((features.data, *numbers), shape=features.shape)
+
+
+def _entries(values: Array, like: sparse.coo_array) -> sparse.coo_matrix:
+    rows, columns = (numbers.astype(np.int32) for numbers in like.coords)
+    return sparse.coo_matrix((values.astype(np.float32), (rows, columns)), shape=like.shape)
+
+
+def _fit(
+    model: Any,
+    interactions: sparse.coo_matrix,
+    weights: sparse.coo_matrix,
+    row_features: sparse.csr_array | None,
+    column_features: sparse.csr_array | None,
+    epochs: int,
+) -> None:
+    # one thread: with two, WARP gives another model at each run
+    model.fit_partial(
+        interactions,
+        user_features=_matrix(row_features),
+        item_features=_matrix(column_features),
+        sample_weight=weights,
+        epochs=epochs,
+        num_threads=1,
+    )
+
+
+def _forget_strangers(model: Any, *, products: str, users: str, pairs: Pairs) -> None:
+    """Sets what was never trained to zero: rows of those without pairs keep their random start."""
+    for side, numbers, axis in ((users, pairs.rows, 0), (products, pairs.columns, 1)):
+        known = np.zeros(pairs.shape[axis], bool)
+        known[numbers] = True
+        strangers = np.flatnonzero(~known)
+        getattr(model, f"{side}_embeddings")[strangers] = 0
+        getattr(model, f"{side}_biases")[strangers] = 0
+
+
+def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
+    """The linear neighbourhood of likes, of what was seen, or of likes against dislikes."""
+    settings = recipe["neighbourhood"]
+    matrix = {
+        "likes": lambda: pairs.likes,
+        "seen": lambda: pairs.seen,
+        "opinion": lambda: pairs.opinions,
+    }[kind]()
+    found = fit_neighbourhood(
+        matrix,
+        rank=settings.rank,
+        ridge=getattr(settings, f"{kind}_ridge"),
+        powers=(settings.user_power, settings.product_power),
+        seed=seed,
+    )
+    return Part(kind, found.users, found.products, folding=found.folding)
