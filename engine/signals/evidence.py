@@ -268,16 +268,16 @@ def _last_opinion(
     polarity: NDArray[np.int8] = np.sign(highest + lowest)
     torn = highest - lowest == 2
     if torn.any():
-        polarity[torn] = _settled(acts, rows, np.flatnonzero(torn), events, actions)
+        polarity[torn] = _settled(acts, rows, torn, events, actions)
     return polarity
 
 
 def _settled(
-    acts: _Acts, rows: _Named, torn: NDArray[np.intp], events: pl.LazyFrame, actions: Actions
+    acts: _Acts, rows: _Named, torn: NDArray[np.bool_], events: pl.LazyFrame, actions: Actions
 ) -> NDArray[np.int8]:
     """Polarity of the last opinionated act of the pairs whose acts contradict."""
     lengths = np.diff(acts.starts, append=len(acts.key))
-    member = np.repeat(np.isin(np.arange(len(lengths)), torn), lengths)
+    member = np.repeat(torn, lengths)
     at, sign = acts.at[member], acts.polarity[member]
     starts = np.cumsum(lengths[torn]) - lengths[torn]
     liked, disliked = (
@@ -286,7 +286,9 @@ def _settled(
     polarity: NDArray[np.int8] = np.sign(liked - disliked).astype(np.int8)
     tied = polarity == 0
     if tied.any():
-        polarity[tied] = _greatest_id(rows.frame(torn[tied]), liked[tied], events, actions)
+        polarity[tied] = _greatest_id(
+            rows.frame(np.flatnonzero(torn)[tied]), liked[tied], events, actions
+        )
     return polarity
 
 
