@@ -24,11 +24,12 @@ from engine.audiences.scores import logits, pair_logits, rates
 from engine.audiences.standing import share_size
 from engine.audiences.tiers import loyalty
 from engine.errors import InvalidValue, UnknownEntity
-from engine.operations.lookup import index, near_ids, product_row, user_rows
+from engine.operations.lookup import Index, index, near_ids, product_row, user_rows
 from engine.store.artefacts import Head, Model
 
 Array = NDArray[Any]
 _SCORED = 1 << 18  # pairs in one block of `score_all`
+_USERS = 64  # users scored for all products at a time
 
 
 def best_segments(
@@ -262,29 +263,31 @@ def _memberships(model: Model, rows: Array, limit: int) -> list[list[dict[str, A
 def _own_shares(model: Model, rows: Array, limit: int) -> list[list[dict[str, Any]]]:
     """Products in whose best share each user is: smallest share first, then by margin."""
     known, head = index(model), model.interest
-    every = slice(None)
-    found = []
-    for row in rows:
-        one = np.array([row])
-        scores = logits(model.embeddings[one], head.user_terms[one], head, every)[:, 0]
-        inside = scores[:, None] >= known.thresholds
-        smallest = np.where(inside.any(axis=1), inside.argmax(axis=1), known.shares.size)
-        margin = scores - known.thresholds[:, -1] if known.shares.size else scores
-        order = np.lexsort((np.arange(scores.size), -margin, smallest))[:limit]
-        order = order[smallest[order] < known.shares.size]
-        found.append([_own_share(model, int(at), int(smallest[at])) for at in order])
-    return found
+    widest, ids = known.shares.size, list(known.products)
+    found: list[list[dict[str, Any]]] = []
+    for start in range(0, rows.size if widest else 0, _USERS):
+        part = rows[start : start + _USERS]
+        scores = logits(model.embeddings[part], head.user_terms[part], head, slice(None))
+        for own in scores.T:
+            # Thresholds fall with the share, so the number not reached is the smallest one's place.
+            smallest = (own[:, None] < known.thresholds).sum(axis=1)
+            inside = np.flatnonzero(smallest < widest)
+            margin = own[inside] - known.thresholds[inside, -1]
+            best = inside[np.lexsort((inside, -margin, smallest[inside]))[:limit]]
+            found.append(
+                [_own_share(known, ids[product], product, smallest[product]) for product in best]
+            )
+    return found or [[] for _ in rows]
 
 
-def _own_share(model: Model, product: int, at: int) -> dict[str, Any]:
-    known, row = index(model), model.products.row(product, named=True)
+def _own_share(known: Index, id: str, product: int, at: int) -> dict[str, Any]:
     share = float(known.shares[at])
     return {
         f.SEGMENT: f"top-{100 * share:g}",
-        f.NAME: f"Best {share_words(share)} for {row.get(f.NAME) or row[f.PRODUCT]}",
+        f.NAME: f"Best {share_words(share)} for {known.names[product]}",
         f.KIND: "top",
         f.SIZE: int(known.share_sizes[at]),
-        f.PRODUCT: row[f.PRODUCT],
+        f.PRODUCT: id,
         f.SHARE: share,
     }
 

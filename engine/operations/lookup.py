@@ -27,7 +27,8 @@ _NEAR, _NEIGHBOURS, _CANDIDATES, _ALIKE = 5, 20, 200, 0.5
 class Index:
     """What is looked up in one model again and again; made once for each model."""
 
-    products: dict[str, int]
+    products: dict[str, int]  # in the order of rows
+    names: list[str]
     best_starts: Array  # (products + 1,) rows of `best`
     shares: Array  # (shares,) of the curves
     share_sizes: Array  # (shares,) people
@@ -41,11 +42,17 @@ class Index:
         rows = model.segments.best["product"].to_numpy()
         return cls(
             {id: row for row, id in enumerate(model.products[f.PRODUCT])},
+            _names(model.products).to_list(),
             np.searchsorted(rows, np.arange(count + 1)),
             curves[f.SHARE][:points].to_numpy(),
             curves[f.SIZE][:points].to_numpy(),
             curves["threshold"].to_numpy().reshape(count, points),
         )
+
+
+def _names(products: pl.DataFrame) -> pl.Series:
+    ids = products[f.PRODUCT]
+    return products[f.NAME].fill_null(ids) if f.NAME in products.columns else ids
 
 
 _indexes: dict[int, tuple[weakref.ref[Model], Index]] = {}
@@ -69,8 +76,7 @@ def product_row(model: Model, product_id: str) -> int:
     """
     row = index(model).products.get(product_id)
     if row is None:
-        names = model.products[f.NAME] if f.NAME in model.products.columns else None
-        near = near_ids(product_id, model.products[f.PRODUCT], names)
+        near = near_ids(product_id, model.products[f.PRODUCT], _names(model.products))
         raise UnknownEntity("product", product_id, near)
     return row
 
