@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +24,8 @@ from engine.errors import FrameError, UnknownEntity
 from engine.frames import AT, EVENT, EVENTS, FOLLOWS, PRODUCT, PRODUCTS, RESULTS, USER, USERS
 from engine.store.home import Home
 
+ROWS_AT_ONCE = 2_000_000
+"""Rows of an append that are sorted in memory at once, which takes about half a gigabyte."""
 KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT}
 KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, FOLLOWS, RESULTS)}
 
@@ -31,21 +34,49 @@ def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
     """Adds events whose ids the log does not hold yet, all in one step; returns how many.
 
     Every event needs an id. Of rows that share one, the least by all columns is kept. Rows are
-    sorted by moment, so that readers of a span of time skip files. Durable when it returns.
+    laid out by moment, so that readers of a span of time skip what lies outside. A lazy frame may
+    be larger than memory, but for its ids; it is read several times. Durable when it returns.
 
     Raises:
         FrameError: a column is missing or has another type, or an event has no id.
     """
     events = frames.check(events.lazy(), EVENTS).select(list(EVENTS.columns))
     with _writing(home):
-        known = scan_events(home).select(EVENT)
-        fresh = events.join(known, on=EVENT, how="anti").collect()
-        if fresh[EVENT].null_count():
-            raise FrameError(EVENTS.name, EVENT, "an event has no id")
-        if fresh[EVENT].is_duplicated().any():
-            fresh = fresh.sort(pl.all()).unique(EVENT, keep="first", maintain_order=True)
-        _append(home, EVENTS.name, fresh.sort(AT, EVENT))
-    return fresh.height
+        fresh = _fresh(events, scan_events(home))
+        moments = fresh.select(AT).collect().to_series().sort()
+        borders = moments.gather_every(ROWS_AT_ONCE).unique().sort().to_list()
+        if len(borders) < 2:
+            _append(home, EVENTS.name, fresh.sort(AT, EVENT).collect())
+            return moments.len()
+        path = _path(home, EVENTS.name)
+        with staging(home) as folder, _durably(path):
+            for number, (low, high) in enumerate(pairwise([*borders, None])):
+                within = (
+                    pl.col(AT) >= low if high is None else pl.col(AT).is_between(low, high, "left")
+                )
+                part = fresh.filter(within).collect().sort(AT, EVENT)
+                part.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
+            pl.scan_parquet(folder / "*.parquet").sink_delta(path, mode="append")
+    return moments.len()
+
+
+def _fresh(events: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    """The events that are not known, each id once."""
+    ids = events.select(EVENT)
+    if ids.null_count().collect().item():
+        raise FrameError(EVENTS.name, EVENT, "an event has no id")
+    stale = known.select(EVENT).join(ids, on=EVENT, how="semi").collect()
+    fresh = events.join(stale.lazy(), on=EVENT, how="anti")
+    repeated = fresh.group_by(EVENT).len().filter(pl.col("len") > 1).select(EVENT).collect()
+    if repeated.is_empty():
+        return fresh
+    chosen = (
+        fresh.join(repeated.lazy(), on=EVENT, how="semi")
+        .sort(pl.all())
+        .unique(EVENT, keep="first", maintain_order=True)
+        .collect()
+    )
+    return pl.concat([fresh.join(repeated.lazy(), on=EVENT, how="anti"), chosen.lazy()])
 
 
 def scan_events(

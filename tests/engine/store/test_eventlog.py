@@ -71,6 +71,18 @@ def test_a_span_of_time_is_half_open(home):
     assert ids(eventlog.scan_events(home, START + day, START + 3 * day)) == [1, 2]
 
 
+def test_an_append_in_parts_is_one_change(home, monkeypatch):
+    monkeypatch.setattr(eventlog, "ROWS_AT_ONCE", 3)
+    eventlog.append_events(home, events(4))
+    given = pl.concat([events(9, 8, 8, 7, 2, 2, 2, 1, 5, 4, 3), events(9, user="a")])
+    assert eventlog.append_events(home, given.lazy()) == 7
+    assert eventlog.version(home)["events"] == 1
+    assert ids(eventlog.scan_events(home)) == [1, 2, 3, 4, 5, 7, 8, 9]
+    nine = eventlog.scan_events(home).filter(event_id="9").collect()
+    assert nine["user_id"].to_list() == ["a"]
+    assert not list(home.log.glob(".staging-*"))
+
+
 def test_an_event_without_an_id_is_refused(home):
     with pytest.raises(FrameError, match="event_id"):
         eventlog.append_events(home, events(1).with_columns(event_id=pl.lit(None, pl.String)))
