@@ -248,10 +248,7 @@ def user_segments(model: Model, user_ids: list[str], *, limit: int = 20) -> dict
 def _memberships(model: Model, rows: Array, limit: int) -> list[list[dict[str, Any]]]:
     parts = model.segments
     found: list[list[dict[str, Any]]] = [[] for _ in range(rows.size)]
-    columns = (f.SEGMENT, f.NAME, f.KIND, f.SIZE)
-    rarest = parts.table.with_row_index("at").sort(f.SIZE, f.SEGMENT)
-    for segment in rarest.select("at", *columns).iter_rows(named=True):
-        at = segment.pop("at")
+    for at, segment in index(model).rarest:
         members = parts.members[parts.offsets[at] : parts.offsets[at + 1]]
         place = np.minimum(np.searchsorted(members, rows), members.size - 1)
         for user in np.flatnonzero(members[place] == rows):

@@ -29,6 +29,7 @@ class Index:
 
     products: dict[str, int]  # in the order of rows
     names: list[str]
+    rarest: list[tuple[int, dict[str, Any]]]  # segments: place in the table, and in words
     best_starts: Array  # (products + 1,) rows of `best`
     shares: Array  # (shares,) of the curves
     share_sizes: Array  # (shares,) people
@@ -43,11 +44,18 @@ class Index:
         return cls(
             {id: row for row, id in enumerate(model.products[f.PRODUCT])},
             _names(model.products).to_list(),
+            _rarest(model.segments.table),
             np.searchsorted(rows, np.arange(count + 1)),
             curves[f.SHARE][:points].to_numpy(),
             curves[f.SIZE][:points].to_numpy(),
             curves["threshold"].to_numpy().reshape(count, points),
         )
+
+
+def _rarest(table: pl.DataFrame) -> list[tuple[int, dict[str, Any]]]:
+    rows = table.with_row_index("at").sort(f.SIZE, f.SEGMENT)
+    words = rows.select(f.SEGMENT, f.NAME, f.KIND, f.SIZE).to_dicts()
+    return list(zip(rows["at"].to_list(), words, strict=True))
 
 
 def _names(products: pl.DataFrame) -> pl.Series:
