@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.errors import ArtefactCorrupt, EngineError, ModelError, NotTrained
+from engine.errors import ArtefactCorrupt, ModelError, NotTrained
 from engine.store import artefacts
 from engine.store.artefacts import Model
 from engine.store.catalog import open_catalog
@@ -212,7 +212,7 @@ class ModelHolder:
                 return Held(current, champion, refused)
             try:
                 return Held(artefacts.open_model(self._home, version), champion, refused)
-            except (EngineError, OSError, ValueError) as error:
+            except Exception as error:
                 # Whatever is wrong with the files, requests must go on: the reason is told.
                 refused[version] = str(error)
                 self._alert(version, str(error))

@@ -262,7 +262,7 @@ def read_manifest(home: Home, version: str) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if manifest["version"] != version or not isinstance(manifest["files"], dict):
             raise ValueError("names another version")
-    except (ValueError, KeyError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtefactCorrupt(f"models/{version}/manifest.json", str(error)) from error
     return manifest
 
