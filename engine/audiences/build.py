@@ -18,7 +18,8 @@ from scipy import sparse
 from engine.audiences.attributes import find_attribute_segments
 from engine.audiences.communities import find_communities
 from engine.audiences.membership import Found, Membership, gather, least_people
-from engine.audiences.records import Outcome, best_table, curve_table
+from engine.audiences.outcomes import Outcome, held_pairs
+from engine.audiences.records import best_table, curve_table
 from engine.audiences.scores import Head
 from engine.audiences.survey import survey
 from engine.audiences.tiers import find_tiers, loyalty
@@ -42,11 +43,9 @@ class SegmentParts:
 class Learned:
     """What was learned of users and products, by row numbers.
 
-    `likes` is (users, products) with 1 for each like. `holdout` has the columns user, product,
-    liked and interest (the logit as predicted without the pair). Where one part of the likes was
-    held out, and rates are those of people not yet known to like the product, `known` marks the
-    likes that were learned from, as they could not be held out; where each was held out in turn,
-    there is none.
+    `likes` is (users, products) with 1 for each like, with or without those held out. `holdout`
+    has the columns user, product, liked and interest (the logit as predicted without the pair).
+    Interest's rate is that of people who are not known to like the product yet.
     """
 
     users: pl.DataFrame
@@ -56,7 +55,6 @@ class Learned:
     interest: Head
     probability: Head
     holdout: pl.DataFrame
-    known: sparse.csr_array | None = None
 
 
 def build_segments(
@@ -82,9 +80,9 @@ def build_segments(
         settings=settings,
         goals=goals,
         seed=seed,
-        known=learned.known,
+        known=sparse.csr_array(learned.likes + held_pairs(learned.holdout, learned.likes.shape)),
     )
-    outcome = Outcome.of(learned.holdout, segments, surveyed, users=learned.users.height)
+    outcome = Outcome.of(learned.holdout, segments, surveyed, knots=learned.interest.knots)
     return SegmentParts(
         table=segments.table,
         offsets=segments.offsets,

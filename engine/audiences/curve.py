@@ -44,20 +44,6 @@ def read_points(interest: Array, ranked: Array, shares: list[float]) -> Points:
     return Points(expected, ranked[:, last], running[:, -1] / people)
 
 
-def held_out_inside(product: Array, interest: Array, thresholds: Array) -> Array:
-    """Counts held-out likes inside each best share: (products, shares).
-
-    Args:
-        product: (likes,) row of the liked product; interest: (likes,) logit.
-        thresholds: (products, shares).
-    """
-    counts = np.zeros(thresholds.shape, np.int64)
-    for at, limits in enumerate(thresholds.T):
-        inside = product[interest >= limits[product]]
-        counts[:, at] = np.bincount(inside, minlength=thresholds.shape[0])
-    return counts
-
-
 def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: float) -> Array:
     """Relative error of the expected rate at each share, over products: (shares,).
 

@@ -1,7 +1,7 @@
-"""The likes that may be held out: those of people who are not known to like the product already.
+"""The likes that may still come: those of people who are not known to like the product.
 
-In: a measured block, the likes that were learned from. Out: expected likes among the others, by
-segment and by share. Never: a person whose like was already spent on learning.
+In: a measured block with the likes that are known. Out: expected likes among the others, by
+segment and by share. Never: a person whose like is known.
 """
 
 from __future__ import annotations
@@ -18,15 +18,22 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """Expected likes of people who may still show one; products in rows, in people's numbers."""
+class Tally:
+    """Numbers of likes; products in rows."""
 
     everybody: Array  # (products,)
     segments: Array  # (products, segments + best shares)
     shares: Array  # (products, curve shares)
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.everybody + other.everybody,
+            self.segments + other.segments,
+            self.shares + other.shares,
+        )
 
-def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array) -> Expectation:
+
+def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array) -> Tally:
     """Sums interest over the panel users who are not known to like the product.
 
     Args:
@@ -42,4 +49,4 @@ def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array)
         shares[:, at] = np.einsum("pu,pu->p", open_, measured.scores >= limits[:, None])
     everybody = open_.sum(axis=1, dtype=np.float64)
     segments = np.column_stack([open_ @ panel.members.T, *own])
-    return Expectation(everybody * panel.weight, segments * panel.weight, shares * panel.weight)
+    return Tally(everybody * panel.weight, segments * panel.weight, shares * panel.weight)

@@ -6,18 +6,17 @@ Never: a number that is not finite.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 from engine import frames as f
 from engine.audiences import curve
 from engine.audiences.lifts import lift_intervals, model_error
 from engine.audiences.membership import TRAIT, Membership
+from engine.audiences.outcomes import Outcome
 from engine.audiences.reasons import reason, share_trait, share_words
 from engine.audiences.standing import share_size
 from engine.audiences.survey import Surveyed
@@ -53,49 +52,6 @@ CURVES_SCHEMA = {
 }
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Held-out likes: of each product, inside each segment and best share, inside curve shares."""
-
-    total: Array  # (products,)
-    inside: Array  # (products, segments + shares)
-    curve: Array  # (products, curve shares)
-
-    @classmethod
-    def of(
-        cls, holdout: pl.DataFrame, segments: Membership, surveyed: Surveyed, *, users: int
-    ) -> Outcome:
-        """Counts the pairs of a holdout that were likes."""
-        products = surveyed.everybody.size
-        if holdout.height == 0:
-            return cls.none(surveyed)
-        likes = holdout.filter(pl.col("liked") == 1)
-        user, product = likes["user"].to_numpy(), likes["product"].to_numpy()
-        logit = likes[f.INTEREST].to_numpy()
-        pairs = sparse.csr_array((np.ones(user.size), (user, product)), shape=(users, products))
-        static = (segments.indicator(users) @ pairs).toarray().T
-        tops = curve.held_out_inside(product, logit, surveyed.top_thresholds)
-        return cls(
-            np.bincount(product, minlength=products).astype(np.float64),
-            np.hstack([static, tops]),
-            curve.held_out_inside(product, logit, surveyed.thresholds),
-        )
-
-    @classmethod
-    def none(cls, surveyed: Surveyed) -> Outcome:
-        """Nothing was held out: expectations stand alone."""
-        return cls(
-            *(
-                np.zeros(shape)
-                for shape in (
-                    surveyed.everybody.shape,
-                    surveyed.interest.shape,
-                    surveyed.expected.shape,
-                )
-            )
-        )
-
-
 def best_table(
     segments: Membership,
     surveyed: Surveyed,
@@ -112,10 +68,11 @@ def best_table(
     product, goal, rank = np.nonzero(surveyed.picks >= 0)
     column = surveyed.picks[product, goal, rank].astype(np.int64)
     rules, part = settings["best"], surveyed.sizes / surveyed.users
-    expected = _parts(surveyed.open.segments, surveyed.open.everybody, part)
-    error = model_error(outcome.inside, outcome.total, expected, default=rules.model_error)
+    observed = outcome.observed
+    expected = _parts(outcome.expected.segments, outcome.expected.everybody, part)
+    error = model_error(observed.segments, observed.everybody, expected, default=rules.model_error)
     lift, lower, upper = lift_intervals(
-        (outcome.inside[product, column], outcome.total[product]),
+        (observed.segments[product, column], observed.everybody[product]),
         expected[product, column],
         _parts(surveyed.interest * part, surveyed.everybody, part)[product, column] / part[column],
         part[column],
@@ -185,9 +142,9 @@ def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Sectio
     products = surveyed.everybody.size
     sizes = np.array([share_size(share, surveyed.users) for share in shares])
     errors = curve.rate_errors(
-        outcome.curve,
-        surveyed.open.shares,
-        np.column_stack([outcome.total, surveyed.open.everybody]),
+        outcome.observed.shares,
+        outcome.expected.shares,
+        np.column_stack([outcome.observed.everybody, outcome.expected.everybody]),
         default=rules.model_error,
     )
     lower, upper = curve.rate_intervals(

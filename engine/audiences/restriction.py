@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine.audiences.membership import Membership, least_people
-from engine.audiences.records import Outcome, best_table
+from engine.audiences.outcomes import Outcome
+from engine.audiences.records import best_table
 from engine.audiences.scores import Head
 from engine.audiences.survey import survey
 from engine.settings import Scalar, Section

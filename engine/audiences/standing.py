@@ -24,7 +24,7 @@ Array = NDArray[Any]
 class Panel:
     """Users on whom products are measured: everybody, or a seeded sample of them.
 
-    `members` is (segments, panel) float32; `known` (panel, products) marks likes learned from;
+    `members` is (segments, panel) float32; `known` (panel, products) marks likes that are known;
     `weight` is how many users one of the panel stands for.
     """
 

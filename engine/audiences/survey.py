@@ -15,7 +15,7 @@ from scipy import sparse
 
 from engine.audiences.conditions import numbers
 from engine.audiences.curve import read_points
-from engine.audiences.expectation import Expectation, expect
+from engine.audiences.expectation import Tally, expect
 from engine.audiences.membership import Membership, least_people
 from engine.audiences.scores import Head
 from engine.audiences.selection import Limits, pick, values
@@ -32,7 +32,7 @@ class Surveyed:
     `interest` and `probability` are means; `picks` and `overlaps` are (products, goals, kept) as
     in `selection.Picks`; `expected` and `thresholds` are (products, curve shares);
     `top_thresholds` (products, best shares); `everybody` (products,) mean interest rates; `open`
-    what the held-out likes are compared with.
+    likes expected of people not known to like the product.
     """
 
     shares: list[float]
@@ -46,7 +46,7 @@ class Surveyed:
     thresholds: Array
     top_thresholds: Array
     everybody: Array
-    open: Expectation
+    open: Tally
     sizes: Array  # (segments + shares,) people
     users: int
 
@@ -75,7 +75,7 @@ def survey(
     """Measures products in blocks on a panel of `rows` (everybody by default).
 
     Args:
-        known: (users, products), likes that were learned from and cannot have been held out.
+        known: (users, products), likes that are known.
     """
     rows = np.arange(embeddings.shape[0]) if rows is None else rows
     products = np.arange(heads[0].products.shape[0]) if products is None else products
@@ -97,7 +97,7 @@ def survey(
         for at in range(0, products.size, block)
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    open_ = Expectation(*(columns.pop(name) for name in ("open", "open_segments", "open_shares")))
+    open_ = Tally(*(columns.pop(name) for name in ("open", "open_segments", "open_shares")))
     sizes = [*segments.sizes, *(share_size(share, rows.size) for share in shares)]
     return Surveyed(
         shares=shares,

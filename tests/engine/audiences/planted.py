@@ -35,7 +35,7 @@ class World:
     learned: Learned
     taste: Array
     theme: Array
-    rates: Array  # (users, products) true rates
+    rates: Array  # (users, products) true rates of those who are not known to like it
 
 
 def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int = 0) -> World:
@@ -59,9 +59,8 @@ def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int =
     probability = Head(vectors, np.full(products, -2, np.float32), 0 * activity, KNOTS)
     logit = embeddings @ vectors.T + activity[:, None] - 4
     rates = 1 / (1 + np.exp(-logit))
-    liked = random.random(rates.shape) < rates
-    held = random.random(rates.shape) < 0.3
-    user, product = np.nonzero(liked & held)
+    known = random.random(rates.shape) < 0.7 * rates
+    user, product = np.nonzero(~known & (random.random(rates.shape) < rates))
     holdout = pl.DataFrame(
         {
             "user": user,
@@ -72,7 +71,7 @@ def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int =
         },
         schema_overrides=HOLDOUT,
     )
-    likes = (liked & ~held).astype(np.float32)
+    likes = known.astype(np.float32)
     learned = Learned(
         users=users_table(likes.sum(axis=1), random, age=age, occupation=occupation),
         products=products_table(theme),

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.audiences.curve import held_out_inside, rate_errors, rate_intervals, read_points
+from engine.audiences.curve import rate_errors, rate_intervals, read_points
+from engine.audiences.outcomes import inside_shares
 from engine.audiences.standing import best_mask, share_size
 
 SHARES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
@@ -57,7 +58,8 @@ def test_likes_are_counted_inside_each_share():
     thresholds = np.array([[2.0, 1.0], [0.5, 0.0]], np.float32)
     product = np.array([0, 0, 0, 1])
     logit = np.array([2.5, 1.5, 0.1, 0.2], np.float32)
-    assert held_out_inside(product, logit, thresholds).tolist() == [[1, 2], [0, 1]]
+    weights = np.array([1.0, 0.5, 1.0, 2.0])
+    assert inside_shares(product, logit, weights, thresholds).tolist() == [[1, 1.5], [0, 2]]
 
 
 def test_without_likes_the_default_speaks():
