@@ -85,7 +85,13 @@ def product_columns(stack: Stack, head: LogisticHead) -> tuple[Array, Array]:
 
 def user_terms(stack: Stack, head: LogisticHead) -> Array:
     """(users,): what a head says of a user whatever the product."""
+    known = np.column_stack([stack.sides.users, stack.sides.activity])
+    found: Array = known @ user_weights(stack, head)
+    return found
+
+
+def user_weights(stack: Stack, head: LogisticHead) -> Array:
+    """(features + 1,): a head's weights of the features of users, and of their activity."""
     _, _, by_activity, sides = _weights(stack, head)
-    features = stack.sides.users
-    known: Array = features @ sides[: features.shape[1]]
-    return known - stack.sides.activity * float(by_activity @ stack.scale.mean)
+    features = sides[: stack.sides.users.shape[1]]
+    return np.append(features, -float(by_activity @ stack.scale.mean))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.interests.activity import standardised, user_features
 from training.matrices import Pairs
 from training.parts import Part
 
@@ -27,6 +28,7 @@ Array = NDArray[Any]
 BLOCK = 50_000
 """Pairs that are scored at once."""
 KNOTS = 129
+NEWTON_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Units:
         """The features of users and products that a set of pairs gives."""
         user, product = pairs.counts(1), pairs.counts(0)
         return Sides(
-            (np.log1p(user["acts"]) - self.activity[0]) / self.activity[1],
-            (np.log1p(product["likes"]) - self.popularity[0]) / self.popularity[1],
+            standardised(user["acts"], *self.activity),
+            standardised(product["likes"], *self.popularity),
             user_features(user["likes"], user["dislikes"], user["acts"], self.bends),
             np.column_stack(
                 [
@@ -74,21 +76,6 @@ class Units:
                 ]
             ),
         )
-
-
-def user_features(likes: Array, dislikes: Array, acts: Array, bends: Array) -> Array:
-    """(users, 5 + bends): log counts, rates, and hinges on activity; counts may be fractions."""
-    busy = np.log1p(acts)
-    return np.column_stack(
-        [
-            np.log1p(likes),
-            busy,
-            np.log1p(dislikes),
-            (likes + 1) / (acts + 2),
-            (dislikes + 1) / (acts + 2),
-            np.maximum(busy[:, None] - bends, 0),
-        ]
-    )
 
 
 @dataclass(frozen=True)
@@ -237,22 +224,36 @@ def fit_head(design: Array, drawn: Drawn, *, ridge: float) -> LogisticHead:
 
 
 def _logistic(design: Array, drawn: Drawn, ridge: float) -> Array:
-    from scipy.optimize import minimize
-
-    penalty = np.full(design.shape[1], ridge)
+    """Newton's method with step halving; the last column is the constant and bears no penalty."""
+    count, width = design.shape
+    penalty = np.full(width, ridge)
     penalty[-1] = 0
 
-    def loss(found: Array) -> tuple[float, Array]:
-        logit = design @ found + drawn.offset
-        miss = 1 / (1 + np.exp(-logit)) - drawn.label
-        value = np.mean(np.logaddexp(0, logit) - drawn.label * logit)
-        slope = design.T @ miss / len(logit) + penalty * found
-        return float(value + (penalty * found**2).sum() / 2), slope
+    def loss(found: Array, logit: Array) -> float:
+        fit = np.mean(np.logaddexp(0, logit) - drawn.label * logit)
+        return float(fit + (penalty * found**2).sum() / 2)
 
-    start = np.zeros(design.shape[1])
-    answer = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300})
-    result: Array = answer.x
-    return result
+    found = np.zeros(width)
+    logit = drawn.offset.copy()
+    value = loss(found, logit)
+    for _ in range(NEWTON_STEPS):
+        rate = 1 / (1 + np.exp(-logit))
+        slope = design.T @ (rate - drawn.label) / count + penalty * found
+        bend = (design * (rate * (1 - rate))[:, None]).T @ design / count
+        bend[np.diag_indices(width)] += penalty + 1e-9
+        step = np.linalg.solve(bend, slope)
+        size = 1.0
+        while True:
+            tried = found - size * step
+            tried_logit = design @ tried + drawn.offset
+            tried_value = loss(tried, tried_logit)
+            if tried_value <= value or size < 1e-6:
+                break
+            size /= 2
+        gain, found, logit, value = value - tried_value, tried, tried_logit, tried_value
+        if gain < 1e-10:
+            break
+    return found
 
 
 def calibrate(head: LogisticHead, logit: Array, drawn: Drawn) -> LogisticHead:

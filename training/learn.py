@@ -68,19 +68,19 @@ def learn(
     *,
     settings: Section,
     seed: int,
+    warm: dict[str, Any] | None = None,
     tick: Tick = lambda step: None,
 ) -> Learned:
     """Learns from all pairs; equal arguments give equal arrays, to the last bit.
 
-    `tick` hears the name of each step as it ends.
+    `tick` hears the name of each step as it ends. `warm` holds fitted LightFM objects to start
+    the fits of all pairs from; the fits that heads are learned on never start warm, since those
+    objects have seen the pairs that are held out.
     """
     learned, held = split(pairs, recipe, seed)
-    tasks = [
-        (work, arguments)
-        for some in (pairs, learned)
-        for work, arguments in plan_parts(some, features, recipe, seed)
-    ]
-    whole = len(plan_parts(pairs, features, recipe, seed))
+    tasks = plan_parts(pairs, features, recipe, seed, warm=warm)
+    whole = len(tasks)
+    tasks += plan_parts(learned, features, recipe, seed)
     parts: list[Part] = []
     for part in run(tasks, backend=settings.backend, workers=settings.workers):
         parts.append(part)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -45,24 +46,38 @@ class Part:
     fitted: Any = field(default=None, repr=False, compare=False)
 
 
-def plan_parts(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> list[Task]:
+def plan_parts(
+    pairs: Pairs,
+    features: Features,
+    recipe: Recipe,
+    seed: int,
+    *,
+    warm: dict[str, Any] | None = None,
+) -> list[Task]:
     """The fits that a recipe asks for, longest first.
 
     What cannot teach is left out: opinions without a dislike, and seen pairs that are all likes.
+    `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
     shared: dict[str, Any] = {"pairs": pairs, "recipe": recipe, "seed": seed}
     opinions = bool((pairs.polarity < 0).any())
     indifferent = bool((pairs.polarity <= 0).any())
-    tasks: list[Task] = [(fit_warp, {**shared, "features": features})]
+    tasks: list[Task] = [(fit_warp, {**shared, "features": features, "warm": warm})]
     if opinions:
-        tasks.append((fit_logistic, {**shared, "features": features}))
+        tasks.append((fit_logistic, {**shared, "features": features, "warm": warm}))
     for kind in NEIGHBOURHOODS:
         if kind == "likes" or (kind == "opinion" and opinions) or (kind == "seen" and indifferent):
             tasks.append((fit_part_neighbourhood, {**shared, "kind": kind}))
     return tasks
 
 
-def fit_warp(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Part:
+def fit_warp(
+    pairs: Pairs,
+    features: Features,
+    recipe: Recipe,
+    seed: int,
+    warm: dict[str, Any] | None = None,
+) -> Part:
     """LightFM by product: WARP on the transposed likes, so that products rank users."""
     settings = recipe["warp"]
     model = _lightfm(
@@ -75,7 +90,10 @@ def fit_warp(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Par
     )
     likes = pairs.likes.T.tocoo()
     interactions, weights = _entries(np.ones(likes.nnz), likes), _entries(likes.data, likes)
-    _fit(model, interactions, weights, features.products, features.users, settings.epochs)
+    sides = (_matrix(features.products), _matrix(features.users))
+    if warm:
+        _start_from(model, warm, "warp", interactions, sides, ("products", "users"), pairs)
+    _fit(model, interactions, weights, sides, settings.epochs)
     _forget_strangers(model, products="user", users="item", pairs=pairs)
     user_bias, users = model.get_item_representations(_matrix(features.users))
     _, products = model.get_user_representations(_matrix(features.products))
@@ -88,7 +106,13 @@ def fit_warp(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Par
     )
 
 
-def fit_logistic(pairs: Pairs, features: Features, recipe: Recipe, seed: int) -> Part:
+def fit_logistic(
+    pairs: Pairs,
+    features: Features,
+    recipe: Recipe,
+    seed: int,
+    warm: dict[str, Any] | None = None,
+) -> Part:
     """LightFM logistic on +1 and −1: who likes and who dislikes, given that they were shown."""
     settings = recipe["logistic"]
     model = _lightfm(
@@ -101,7 +125,10 @@ def fit_logistic(pairs: Pairs, features: Features, recipe: Recipe, seed: int) ->
     opinions = pairs.opinions.tocoo()
     interactions = _entries(np.sign(opinions.data), opinions)
     weights = _entries(np.abs(opinions.data), opinions)
-    _fit(model, interactions, weights, features.users, features.products, settings.epochs)
+    sides = (_matrix(features.users), _matrix(features.products))
+    if warm:
+        _start_from(model, warm, "logistic", interactions, sides, ("users", "products"), pairs)
+    _fit(model, interactions, weights, sides, settings.epochs)
     _forget_strangers(model, products="item", users="user", pairs=pairs)
     user_bias, users = model.get_user_representations(_matrix(features.users))
     product_bias, products = model.get_item_representations(_matrix(features.products))
@@ -137,19 +164,49 @@ def _fit(
     model: Any,
     interactions: sparse.coo_matrix,
     weights: sparse.coo_matrix,
-    row_features: sparse.csr_array | None,
-    column_features: sparse.csr_array | None,
+    sides: tuple[sparse.csr_matrix | None, sparse.csr_matrix | None],
     epochs: int,
 ) -> None:
     # one thread: with two, WARP gives another model at each run
     model.fit_partial(
         interactions,
-        user_features=_matrix(row_features),
-        item_features=_matrix(column_features),
+        user_features=sides[0],
+        item_features=sides[1],
         sample_weight=weights,
         epochs=epochs,
         num_threads=1,
     )
+
+
+def _start_from(
+    model: Any,
+    warm: dict[str, Any],
+    name: str,
+    interactions: sparse.coo_matrix,
+    sides: tuple[sparse.csr_matrix | None, sparse.csr_matrix | None],
+    ids: tuple[str, str],
+    pairs: Pairs,
+) -> None:
+    """Copies the rows of users and products that an earlier fit knew; others start at random.
+
+    Where the width or the attributes changed, or the part is new, the fit starts cold.
+    """
+    before = warm["models"].get(name)
+    if before is None or before.no_components != model.no_components:
+        return
+    _fit(model, interactions, interactions, sides, 0)
+    for side, kind in zip(("user", "item"), ids, strict=True):
+        now = getattr(pairs, kind)
+        known = pl.DataFrame({"id": warm[kind]}).with_row_index("theirs")
+        both = now.rename("id").to_frame().with_row_index("ours").join(known, on="id")
+        extra = getattr(model, f"{side}_embeddings").shape[0] - len(now)
+        if extra != getattr(before, f"{side}_embeddings").shape[0] - known.height:
+            continue
+        tail = np.arange(extra)
+        ours = np.concatenate([both["ours"].to_numpy(), tail + len(now)])
+        theirs = np.concatenate([both["theirs"].to_numpy(), tail + known.height])
+        for kept in ("embeddings", "embedding_gradients", "biases", "bias_gradients"):
+            getattr(model, f"{side}_{kept}")[ours] = getattr(before, f"{side}_{kept}")[theirs]
 
 
 def _forget_strangers(model: Any, *, products: str, users: str, pairs: Pairs) -> None:

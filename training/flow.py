@@ -1,0 +1,208 @@
+"""Retraining, from the event log to the pointer: this file is the order of things.
+
+In: a home and a seed. Out: a new version in the home, promoted if it passes the gate.
+Never: two at once, a half-written version, or a champion lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+
+from engine import settings as configs
+from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
+from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
+from engine.operations.models import promote_model
+from engine.signals.evidence import user_activity, weigh_events
+from engine.store.artefacts import Model, champion, open_model, save, sweep, versions
+from engine.store.eventlog import scan_events, scan_table
+from engine.store.home import Home
+from engine.store.locks import only_one
+from training.features import feature_matrix
+from training.gate import Verdict, audience_change, judge_challenger
+from training.learn import Learned, Tick, learn
+from training.matrices import Pairs, pair_up
+from training.parts import Features, plan_parts
+from training.publish import Source, build_model
+from training.recipe import Recipe, load_recipe
+from training.report import steps, summary
+from training.warm import load_fitted, save_fitted
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a retrain came to. `version` is the challenger's, promoted or not."""
+
+    version: str
+    promoted: bool
+    metrics: dict[str, Any]
+    verdicts: list[Verdict] = field(default_factory=list)
+    unchanged: float | None = None
+    """Mean Jaccard index of the best 1 % of each product, challenger against champion."""
+    champion: dict[str, Any] | None = None
+    """Figures of the champion that was challenged."""
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.promoted else 3
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the command prints it with `--json`."""
+        return {
+            "version": self.version,
+            "promoted": self.promoted,
+            "metrics": self.metrics,
+            "unchanged": self.unchanged,
+            "gate": [vars(verdict) for verdict in self.verdicts],
+        }
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a model learns from, numbered."""
+
+    pairs: Pairs
+    features: Features
+    source: Source
+
+
+def retrain(
+    home: Home, *, seed: int = 0, console: Console | None = None, warm: bool = False
+) -> Outcome:
+    """Learns a challenger from the event log and promotes it if it passes the gate.
+
+    The same log, settings and seed give the same arrays. `warm` starts LightFM from the
+    champion's, which is faster to a good fit and then depends on that champion too.
+
+    Raises:
+        Busy: another retrain runs in this home.
+        NothingToLearn: the log holds no likes, or too few users or products.
+    """
+    with only_one(home.lock):
+        recipe = load_recipe(home)
+        settings = configs.load("training", home.root)
+        sweep(home, keep=settings["models"].keep)
+        material = gather(home, recipe, seed)
+        start = load_fitted(home, champion(home)) if warm and versions(home) else {}
+        total = 2 * len(plan_parts(material.pairs, material.features, recipe, seed)) + 4
+        with steps(console, "retrain", total) as tick:
+            tick("evidence")
+            learned = learn(
+                material.pairs,
+                material.features,
+                recipe,
+                settings=settings["compute"],
+                seed=seed,
+                warm=start,
+                tick=tick,
+            )
+            outcome = _publish(home, learned, material, recipe, settings, tick)
+    if console is not None:
+        _print(console, outcome)
+    return outcome
+
+
+def gather(home: Home, recipe: Recipe, seed: int) -> Material:
+    """Reads the log and the tables and numbers what they hold.
+
+    Evidence is weighed at the last event, so that a model depends on its data, not on the clock.
+    """
+    events = scan_events(home)
+    as_of = events.select(pl.col(AT).max()).collect().item()
+    if as_of is None:
+        raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
+    actions = configs.load_rows("actions", home.root)
+    evidence = weigh_events(events, actions=actions, now=as_of, distinct=True).collect()
+    products = scan_table(home, "products").collect()
+    pairs = pair_up(evidence, products, power=recipe["evidence"].power)
+    attributes = scan_table(home, "users").collect()
+    users = _describe_users(events, evidence, attributes, pairs)
+    window = {
+        "from": events.select(pl.col(AT).min()).collect().item().isoformat(),
+        "to": as_of.isoformat(),
+        "events": events.select(pl.len()).collect().item(),
+        "pairs": len(pairs.rows),
+    }
+    return Material(
+        pairs,
+        _features(attributes, products, pairs, recipe),
+        Source(users, products, window, as_of, seed),
+    )
+
+
+def _describe_users(
+    events: pl.LazyFrame, evidence: pl.DataFrame, attributes: pl.DataFrame, pairs: Pairs
+) -> pl.DataFrame:
+    activity = user_activity(events, evidence.lazy(), distinct=True).collect()
+    ours = {LIKES, DISLIKES, ACTS, FIRST_AT, LAST_AT, "channels"}
+    described = attributes.with_columns(pl.col(USER).cast(pl.String))
+    described = described.drop(ours & set(described.columns))
+    return (
+        pairs.users.rename(USER)
+        .to_frame()
+        .join(activity, on=USER, how="left")
+        .join(described, on=USER, how="left")
+        .sort(USER)
+    )
+
+
+def _features(
+    users: pl.DataFrame, products: pl.DataFrame, pairs: Pairs, recipe: Recipe
+) -> Features:
+    chosen = recipe["features"]
+    if not chosen.use:
+        return Features()
+    sides = [
+        feature_matrix(table, ids, key, weight=chosen.weight) if table.width > 1 else None
+        for table, ids, key in ((users, pairs.users, USER), (products, pairs.products, PRODUCT))
+    ]
+    return Features(users=sides[0], products=sides[1])
+
+
+def _publish(
+    home: Home,
+    learned: Learned,
+    material: Material,
+    recipe: Recipe,
+    settings: Mapping[str, configs.Section],
+    tick: Tick,
+) -> Outcome:
+    version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
+    model = build_model(version, learned, material.pairs, material.source, recipe, home)
+    tick("segments")
+    before = _champion(home)
+    verdicts = judge_challenger(
+        model, before, learned.judged.by_product, settings["gate"], seed=material.source.seed
+    )
+    unchanged = audience_change(model, before) if before else None
+    metrics = {**model.metrics, "unchanged": unchanged}
+    tick("gate")
+    save(home, model)
+    save_fitted(home, version, learned.stack.parts, material.pairs)
+    promoted = all(verdict.passed for verdict in verdicts)
+    if promoted:
+        promote_model(home, version, actor="retrain", reason="passed the gate")
+    tick("saved")
+    return Outcome(
+        version, promoted, metrics, verdicts, unchanged, before.metrics if before else None
+    )
+
+
+def _champion(home: Home) -> Model | None:
+    try:
+        return open_model(home)
+    except (NotTrained, ArtefactCorrupt):
+        return None
+
+
+def _print(console: Console, outcome: Outcome) -> None:
+    console.print(summary(outcome.metrics, outcome.champion, outcome.verdicts, outcome.unchanged))
+    if outcome.promoted:
+        console.print(f"promoted [bold]{outcome.version}[/]")
+    else:
+        console.print(f"[yellow]kept the champion[/]; {outcome.version} did not pass the gate")

@@ -1,0 +1,143 @@
+"""May the challenger replace the champion: checks that each name what they compare.
+
+In: a challenger, perhaps a champion, settings. Out: a list of verdicts. Never: a promotion.
+
+Differences are judged by a bootstrap over products (Efron & Tibshirani 1993, ch. 13): turned away
+is only who is worse with the configured confidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.audiences.ranking import best_users
+from engine.audiences.scores import logits
+from engine.frames import PRODUCT, USER
+from engine.settings import Section
+from engine.store.artefacts import Model
+
+Array = NDArray[Any]
+
+DRAWS = 1000
+PROBED = 20
+COMPARED = 200
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One check: passed or not, and the figures in words."""
+
+    check: str
+    passed: bool
+    words: str
+    champion: float | None = None
+    challenger: float | None = None
+
+
+def judge_challenger(
+    challenger: Model,
+    champion: Model | None,
+    by_product: pl.DataFrame,
+    settings: Section,
+    *,
+    seed: int,
+) -> list[Verdict]:
+    """All checks, passed or not; a check that lacks data passes and says so."""
+    verdicts = [
+        _distinct(challenger, settings.distinct_scores),
+        _against_activity(by_product, settings.confidence, seed),
+    ]
+    if champion is not None:
+        verdicts += [
+            _norms(challenger, champion, settings.norm_growth),
+            _against_champion(by_product, champion, settings.confidence, seed),
+        ]
+    return verdicts
+
+
+def _distinct(model: Model, least: float) -> Verdict:
+    """Constant scores rank nobody: users must differ, unless they acted alike."""
+    products = np.unique(np.linspace(0, model.products.height - 1, PROBED).astype(int))
+    users = np.unique(np.linspace(0, model.users.height - 1, 100_000).astype(int))
+    scores = logits(
+        model.embeddings[users], model.interest.user_terms[users], model.interest, products
+    )
+    distinct = float(np.median([np.unique(row).size for row in scores]) / users.size)
+    words = f"{distinct:.0%} of users have scores of their own, at least {least:.0%} must"
+    return Verdict("distinct scores", distinct >= least or users.size < 10, words, least, distinct)
+
+
+def _against_activity(by_product: pl.DataFrame, confidence: float, seed: int) -> Verdict:
+    found = by_product.drop_nulls(["auc", "activity_auc"])
+    name = "AUC against the most active"
+    if found.is_empty():
+        return Verdict(name, True, "too few held-out likes to judge")
+    upper, mean = _upper(found["auc"] - found["activity_auc"], confidence, seed)
+    words = f"{mean:+.3f} AUC over ranking by activity, on {found.height} products"
+    ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", "activity_auc"))
+    return Verdict(name, upper >= 0, words, theirs, ours)
+
+
+def _against_champion(
+    by_product: pl.DataFrame, champion: Model, confidence: float, seed: int
+) -> Verdict:
+    before = champion.products.select(PRODUCT, pl.col("auc").alias("before"))
+    found = by_product.join(before, on=PRODUCT).drop_nulls(["auc", "before"])
+    name = "AUC against the champion"
+    if found.is_empty():
+        return Verdict(name, True, "no product was judged in both")
+    upper, mean = _upper(found["auc"] - found["before"], confidence, seed)
+    words = f"{mean:+.3f} AUC on {found.height} products judged in both"
+    ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", "before"))
+    return Verdict(name, upper >= 0, words, theirs, ours)
+
+
+def _upper(difference: pl.Series, confidence: float, seed: int) -> tuple[float, float]:
+    values = difference.to_numpy()
+    random = np.random.default_rng([seed, 26])
+    draws = random.integers(0, values.size, (DRAWS, values.size))
+    return float(np.quantile(values[draws].mean(1), confidence)), float(values.mean())
+
+
+def _norms(challenger: Model, champion: Model, growth: float) -> Verdict:
+    ours, theirs = (_largest(model) for model in (challenger, champion))
+    words = f"99th percentile of embeddings {ours:.3g}, the champion's {theirs:.3g}"
+    return Verdict("size of embeddings", ours <= growth * max(theirs, 1e-9), words, theirs, ours)
+
+
+def _largest(model: Model) -> float:
+    users = np.unique(np.linspace(0, model.users.height - 1, 100_000).astype(int))
+    return float(np.quantile(np.linalg.norm(model.embeddings[users], axis=1), 0.99))
+
+
+def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) -> float | None:
+    """Mean Jaccard index of the best users of products that both models know, None without any.
+
+    Up to `COMPARED` products, evenly spaced by id; audiences are the best `share` of each model's
+    own users, compared by id.
+    """
+    shared = challenger.products.select(PRODUCT).with_row_index("ours").join(
+        champion.products.select(PRODUCT).with_row_index("theirs"), on=PRODUCT
+    ).sort(PRODUCT)  # fmt: skip
+    if shared.is_empty():
+        return None
+    chosen = np.unique(np.linspace(0, shared.height - 1, COMPARED).astype(int))
+    shared = shared[chosen.tolist()]
+    sides = [
+        _best_ids(model, shared[column].to_numpy(), share)
+        for model, column in ((challenger, "ours"), (champion, "theirs"))
+    ]
+    indices = [len(ours & theirs) / len(ours | theirs) for ours, theirs in zip(*sides, strict=True)]
+    return float(np.mean(indices))
+
+
+def _best_ids(model: Model, products: Array, share: float) -> list[set[str]]:
+    count = max(1, round(share * model.users.height))
+    head = model.interest
+    rows, _ = best_users(model.embeddings, head.products[products], head.user_terms, count)
+    return [set(model.users[USER].gather(row)) for row in rows]

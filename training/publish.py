@@ -1,0 +1,164 @@
+"""What was learned, as the model that serving maps into memory.
+
+In: learned arrays, users and products with their attributes, segment settings. Out: a `Model`.
+Never: a file; the store writes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from engine import frames as f
+from engine import settings as configs
+from engine.audiences.build import Learned as Known
+from engine.audiences.build import SegmentParts, build_segments
+from engine.interests.folding import BRIDGED, PARTS, fit_bridge
+from engine.store.artefacts import Model, Segments
+from engine.store.home import Home
+from training.assemble import user_weights
+from training.learn import Learned
+from training.matrices import Pairs
+from training.recipe import Recipe
+
+Array = NDArray[Any]
+
+BRIDGE_USERS = 100_000
+BRIDGE_RIDGE = 1.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read: tables that describe, the window of events, and the seed of the run."""
+
+    users: pl.DataFrame  # activity joined with attributes, one row for each user of the pairs
+    products: pl.DataFrame  # names, tags and features
+    window: dict[str, Any]
+    as_of: datetime
+    seed: int
+
+
+def build_model(
+    version: str, learned: Learned, pairs: Pairs, source: Source, recipe: Recipe, home: Home
+) -> Model:
+    """Assembles the model: tables, arrays, folding, segments, figures."""
+    scorer = learned.scorer
+    products = describe_products(pairs, source.products, learned)
+    parts = _segments(learned, pairs, products, source, home)
+    return Model(
+        version=version,
+        users=source.users,
+        products=products,
+        embeddings=scorer.embeddings,
+        interest=scorer.interest,
+        probability=scorer.probability,
+        folding=folding_arrays(learned, pairs, seed=source.seed),
+        segments=Segments(parts.table, parts.offsets, parts.members, parts.best, parts.curves),
+        holdout=learned.holdout,
+        recipe={"name": "stack", "seed": source.seed, **recipe.plain()},
+        metrics=learned.judged.figures,
+        window=source.window,
+        as_of=source.as_of.isoformat(),
+    )
+
+
+def _segments(
+    learned: Learned, pairs: Pairs, products: pl.DataFrame, source: Source, home: Home
+) -> SegmentParts:
+    scorer = learned.scorer
+    likes = pairs.likes
+    known = Known(
+        users=source.users,
+        products=products,
+        likes=sparse.csr_array(
+            (np.ones_like(likes.data), likes.indices, likes.indptr), likes.shape
+        ),
+        embeddings=scorer.embeddings,
+        interest=scorer.interest,
+        probability=scorer.probability,
+        holdout=learned.holdout,
+    )
+    return build_segments(
+        known,
+        as_of=source.as_of,
+        settings=configs.load("audiences", home.root),
+        goals=configs.load_rows("goals", home.root),
+        seed=source.seed,
+    )
+
+
+def describe_products(pairs: Pairs, table: pl.DataFrame, learned: Learned) -> pl.DataFrame:
+    """One row for each product of the pairs, by id: description, counts, held-out figures."""
+    counts = pairs.counts(0)
+    frame = pl.DataFrame(
+        {
+            f.PRODUCT: pairs.products,
+            f.LIKES: counts["likes"].astype(np.uint32),
+            f.DISLIKES: counts["dislikes"].astype(np.uint32),
+            f.ACTS: counts["acts"].astype(np.uint32),
+        }
+    )
+    described = table.with_columns(pl.col(f.PRODUCT).cast(pl.String))
+    if f.NAME not in described.columns:
+        described = described.with_columns(pl.lit(None, pl.String).alias(f.NAME))
+    if f.TAGS not in described.columns:
+        described = described.with_columns(pl.lit(None, pl.List(pl.String)).alias(f.TAGS))
+    figures = learned.judged.by_product.select(f.PRODUCT, "auc", "lift5", "taste")
+    clashing = set(figures.columns) - {f.PRODUCT} | {f.LIKES, f.DISLIKES, f.ACTS}
+    return (
+        frame.join(described.drop(clashing & set(described.columns)), on=f.PRODUCT, how="left")
+        .join(figures, on=f.PRODUCT, how="left")
+        .with_columns(
+            pl.col(f.NAME).fill_null(pl.col(f.PRODUCT)),
+            pl.col(f.TAGS).fill_null(pl.lit([], pl.List(pl.String))),
+        )
+        .sort(f.PRODUCT)
+    )
+
+
+def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Array]:
+    """What `engine.interests.folding` needs to embed people who come later."""
+    stack = learned.stack
+    parts = {part.name: part for part in stack.parts}
+    edges = np.cumsum([0, *(part.users.shape[1] for part in stack.parts)])
+    spans = {part.name: (edges[at], edges[at + 1]) for at, part in enumerate(stack.parts)}
+    bridged = [parts[name] for name in BRIDGED if name in parts]
+    bridge_products = np.hstack([part.products for part in bridged]).astype(np.float32)
+    random = np.random.default_rng([seed, 25])
+    users = pairs.shape[0]
+    sample = np.sort(random.permutation(users)[:BRIDGE_USERS])
+    signs = pairs.opinions[sample].tocsr()
+    liked, disliked = (
+        sparse.csr_array(signs.multiply(signs * sign > 0).astype(bool).astype(np.float32))
+        for sign in (1, -1)
+    )
+    bridge = fit_bridge(
+        bridge_products,
+        np.hstack([part.users[sample] for part in bridged]),
+        likes=liked,
+        dislikes=disliked,
+        ridge=BRIDGE_RIDGE,
+    )
+    weights = [user_weights(stack, head) for head in learned.heads]
+    return {
+        "columns": np.array([spans.get(name, (-1, -1)) for name in PARTS], np.int64),
+        **{name: _folding_of(parts, name, pairs.shape[1]) for name in PARTS if name not in BRIDGED},
+        "bridge_products": bridge_products,
+        "bridge": bridge,
+        "activity": np.array([*learned.units.activity, float(stack.by_activity)]),
+        "bends": learned.units.bends,
+        "balance": learned.scorer.balance,
+        "interest_terms": weights[0],
+        "probability_terms": weights[1],
+    }
+
+
+def _folding_of(parts: dict[str, Any], name: str, products: int) -> Array:
+    found: Array = parts[name].folding if name in parts else np.zeros((products, 1), np.float32)
+    return found
