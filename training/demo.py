@@ -84,12 +84,13 @@ def demo(
     """
     console = console or Console()
     now = datetime.now(UTC)
-    until = _claim(home, data, seed, plan.until if plan else now.replace(microsecond=0))
+    until = _claimed(home, data, seed) or (plan.until if plan else now.replace(microsecond=0))
     if data == "movielens":
         files, world = fetch_movielens(home, console=console), None
     else:
         plan = replace(plan or plan_world(seed=seed), until=until)
         files, world = _make_world(home, plan, console)
+    _claim(home, data, seed, until)
     with console.status("reading the events"):
         counts = ingest(home, now=now, mapping=None, progress=None, **files)
     console.print(_counted(counts.tables))
@@ -105,25 +106,29 @@ def demo(
     return DemoResult(model.version, outcome.promoted, outcome.metrics, findings, judgement)
 
 
-def _claim(home: Home, data: str, seed: int, until: datetime) -> datetime:
-    """Notes in the home whose demo it is; returns the end of the world that is noted there."""
+def _claimed(home: Home, data: str, seed: int) -> datetime | None:
+    """The end of the world that an earlier run of the same demo noted in the home."""
     mark = home.root / "demo" / "data.json"
     if mark.is_file():
         found = json.loads(mark.read_text(encoding="utf-8"))
-        if (found["data"], found["seed"]) != (data, seed):
-            raise DataError(
-                f"{home.root} holds the demo of {found['data']} with seed {found['seed']}; "
-                "name another home: `mokhatab --home DIR demo`"
-            )
-        return datetime.fromisoformat(found["until"])
+        if (found["data"], found["seed"]) == (data, seed):
+            return datetime.fromisoformat(found["until"])
+        raise _taken(home, f"the demo of {found['data']} with seed {found['seed']}")
     if home.log.exists():
-        raise DataError(
-            f"{home.root} holds events already; a demo would mix invented people among them; "
-            "name another home: `mokhatab --home DIR demo`"
-        )
+        raise _taken(home, "events already, among which a demo would mix others")
+    return None
+
+
+def _taken(home: Home, holds: str) -> DataError:
+    return DataError(
+        f"{home.root} holds {holds}; name another home: `mokhatab --home DIR demo`"
+    )  # fmt: skip
+
+
+def _claim(home: Home, data: str, seed: int, until: datetime) -> None:
+    """Notes whose demo the home holds, before the first of its events comes in."""
     content = {"data": data, "seed": seed, "until": until.isoformat()}
-    replace_durably(mark, json.dumps(content).encode())
-    return until
+    replace_durably(home.root / "demo" / "data.json", json.dumps(content).encode())
 
 
 def _make_world(home: Home, plan: Plan, console: Console) -> tuple[dict[str, Path], World]:
