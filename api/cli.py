@@ -1,1 +1,393 @@
-"""The `mokhatab` command."""
+"""The `mokhatab` command: every verb of the product for people and for scripts.
+
+In: words typed in a terminal. Out: tables for eyes, JSON with `--json`, exit codes for schedulers.
+Never: work of its own; a verb is a few lines over `engine.operations` or `training`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# what takes long to import is imported by the verb that needs it: help must come at once
+
+app = typer.Typer(
+    name="mokhatab",
+    help="Which people to address for each product, learned from what they like and dislike.",
+    epilog="Start here: mokhatab demo --no-serve",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(help="Versions of the model: list, show, promote, roll back.")
+keys = typer.Typer(help="Keys of the API.")
+app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+Product = Annotated[str, typer.Argument(help="The product's id.")]
+Out = Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .ndjson.")]
+Input = Annotated[Path | None, typer.Option(help="Parquet, CSV or NDJSON.")]
+
+
+@dataclass
+class Place:
+    """Where the command works: set by the options before the verb."""
+
+    home: Path
+
+
+@app.callback()
+def place(
+    context: typer.Context,
+    home: Annotated[
+        Path, typer.Option(envvar="MOKHATAB_HOME", help="Folder that holds everything.")
+    ] = Path("var"),
+) -> None:
+    """Learns what people like, and says which audience to address for each product."""
+    context.obj = Place(home)
+
+
+def _home(context: typer.Context) -> Any:
+    from engine.store.home import Home
+
+    return Home(context.obj.home)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _say(answer: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any]], Any]) -> None:
+    """JSON for scripts, or what `draw` makes of the answer for people, on standard output."""
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    from rich.console import Console
+
+    Console().print(draw(answer))
+
+
+def _model(context: typer.Context) -> Any:
+    from engine.store.artefacts import open_model
+
+    return open_model(_home(context))
+
+
+@app.command(
+    epilog="Example: mokhatab ingest ratings.csv --rename movieId=product_id --rename "
+    "userId=user_id --rename rating=value --rename timestamp=occurred_at --like-at 4 --dislike-at 2"
+)
+def ingest(
+    context: typer.Context,
+    events: Annotated[Path | None, typer.Argument(help="Events as Parquet, CSV or NDJSON.")] = None,
+    users: Input = None,
+    products: Input = None,
+    follows: Input = None,
+    results: Input = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML that says how columns are called.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="theirs=ours, as often as needed.")
+    ] = None,
+    columns: Annotated[str, typer.Option(help="Names for a file without a header: a,b,c.")] = "",
+    default: Annotated[
+        list[str] | None, typer.Option(help="column=value where a column is missing.")
+    ] = None,
+    like_at: Annotated[float | None, typer.Option(help="A rating of so much is a like.")] = None,
+    dislike_at: Annotated[
+        float | None, typer.Option(help="A rating of so little is a dislike.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the columns of a CSV.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV, where not UTF-8.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Reads files into the event log; bad rows go to quarantine with their reason."""
+    from api import printing
+    from training.ingest import ingest as read
+    from training.layouts import Mapping, change_mapping, load_mapping
+
+    chosen = change_mapping(
+        load_mapping(mapping) if mapping else Mapping(),
+        rename=rename or (),
+        columns=columns,
+        defaults=default or (),
+        like_at=like_at,
+        dislike_at=dislike_at,
+        separator=separator,
+        encoding=encoding,
+    )
+    files = {
+        "events": events,
+        "users": users,
+        "products": products,
+        "follows": follows,
+        "results": results,
+    }
+    given = {name: path for name, path in files.items() if path is not None}
+    if not given:
+        raise typer.BadParameter("name at least one file, for example: mokhatab ingest events.csv")
+    with printing.waiting(_console(), "reading") as progress:
+        counts = read(
+            _home(context), now=datetime.now(UTC), mapping=chosen, progress=progress, **given
+        )
+    _say(counts.to_dict(), as_json, printing.counts)
+
+
+@app.command(epilog="Example: mokhatab tune --timeout 600")
+def tune(
+    context: typer.Context,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many more.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds it may take.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Searches for a better recipe and keeps it for later retrains; goes on where it stopped."""
+    from api import printing
+    from training.tune import tune as search
+
+    found = search(_home(context), trials=trials, timeout=timeout, seed=seed, console=_console())
+    _say(found.to_dict(), as_json, printing.tuned)
+
+
+@app.command(epilog="Exit code 0: promoted, 3: kept the champion, 4: another retrain runs.")
+def retrain(
+    context: typer.Context,
+    seed: Seed = 0,
+    warm: Annotated[bool, typer.Option(help="Start LightFM from the champion's.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learns a new model from the event log and promotes it if it is no worse."""
+    from rich.console import Console
+
+    from training.flow import retrain as learn
+
+    console = _console() if as_json else Console()
+    outcome = learn(_home(context), seed=seed, console=console, warm=warm)
+    if as_json:
+        typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command(epilog="Example: mokhatab score --out scores.parquet --products p1,p2")
+def score(
+    context: typer.Context,
+    out: Out,
+    products: Annotated[str | None, typer.Option(help="Ids with commas between; all else.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Writes every known user × product: user_id, product_id, score, probability."""
+    from api import printing
+    from engine.frames import SCORES
+    from engine.operations.audiences import score_all
+    from engine.store.files import stream, write_table
+
+    model = _model(context)
+    wanted = products.split(",") if products else None
+    write_table(out, stream(lambda: score_all(model, product_ids=wanted), SCORES.columns))
+    rows = model.users.height * (len(wanted) if wanted else model.products.height)
+    answer = {"model_version": model.version, "rows": rows, "out": str(out)}
+    _say(answer, as_json, printing.written)
+
+
+@app.command(epilog="Example: mokhatab segments p17 --goal awareness --limit 5")
+def segments(
+    context: typer.Context,
+    product: Product,
+    goal: Annotated[str, typer.Option(help="traffic, sales, awareness or loyalty.")] = "traffic",
+    channel: Annotated[str | None, typer.Option(help="Only people seen on this network.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    as_json: Json = False,
+) -> None:
+    """The best segments of a product, none the same people twice."""
+    from api import printing
+    from engine.operations.audiences import best_segments
+
+    answer = best_segments(_model(context), product, goal=goal, channel=channel, limit=limit)
+    _say(answer, as_json, printing.segments)
+
+
+@app.command(epilog="Example: mokhatab audience p17 --share 0.05 --out audience.csv")
+def audience(
+    context: typer.Context,
+    product: Product,
+    out: Out,
+    share: Annotated[float | None, typer.Option(help="Part of all users, 0 to 1.")] = None,
+    size: Annotated[int | None, typer.Option(help="Number of users.")] = None,
+    goal: Annotated[str | None, typer.Option(help="Rank for a goal, not by interest.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Writes the people to address for a product, best first."""
+    import polars as pl
+
+    from api import printing
+    from engine.operations.audiences import audience as rank
+    from engine.store.files import write_table
+
+    found = rank(_model(context), product, share=share, size=size, goal=goal)
+    write_table(out, pl.concat(found.blocks()).lazy())
+    answer = {
+        "product_id": product,
+        "model_version": found.model.version,
+        "rows": int(found.rows.size),
+        "out": str(out),
+    }
+    _say(answer, as_json, printing.written)
+
+
+@app.command(epilog="Example: mokhatab curve p17")
+def curve(context: typer.Context, product: Product, as_json: Json = False) -> None:
+    """What rate to expect of each share of a product's ranking, with its interval."""
+    from api import printing
+    from engine.operations.audiences import curve as measure
+
+    _say(measure(_model(context), product), as_json, printing.curve)
+
+
+@models.command("list")
+def models_list(context: typer.Context, as_json: Json = False) -> None:
+    """Versions in this home, the champion marked."""
+    from api import printing
+    from engine.operations.models import list_models
+
+    _say({"models": list_models(_home(context))}, as_json, printing.models)
+
+
+@models.command("show")
+def models_show(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(help="The champion where missing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Recipe, data window and figures of a version."""
+    from api import printing
+    from engine.operations.models import show_model
+
+    _say(show_model(_home(context), version), as_json, printing.as_lines)
+
+
+@models.command("promote")
+def models_promote(context: typer.Context, version: str, as_json: Json = False) -> None:
+    """Makes a version the champion."""
+    from api import printing
+    from engine.operations.models import promote_model
+
+    _say(promote_model(_home(context), version, actor="cli"), as_json, printing.as_lines)
+
+
+@models.command("rollback")
+def models_rollback(context: typer.Context, as_json: Json = False) -> None:
+    """Goes back to the champion before this one."""
+    from api import printing
+    from engine.operations.models import rollback_model
+
+    _say(rollback_model(_home(context), actor="cli"), as_json, printing.as_lines)
+
+
+@keys.command(
+    "create",
+    epilog="Example: mokhatab keys create --name bidder --scopes segments:read,audiences:read",
+)
+def keys_create(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Who will use it.")],
+    scopes: Annotated[str, typer.Option(help="With commas between.")],
+    as_json: Json = False,
+) -> None:
+    """Makes a key and shows it this once; only its hash is kept."""
+    from api import printing
+    from engine.operations.keys import create_key
+
+    key = create_key(_home(context), name=name, scopes=scopes.split(","))
+    _say({"key": key}, as_json, printing.key)
+
+
+@keys.command("list")
+def keys_list(context: typer.Context, as_json: Json = False) -> None:
+    """Keys by name and prefix; the keys themselves are not known."""
+    from api import printing
+    from engine.operations.keys import list_keys
+
+    answer = {"keys": [vars(key) for key in list_keys(_home(context))]}
+    _say(answer, as_json, printing.keys)
+
+
+@keys.command("revoke")
+def keys_revoke(context: typer.Context, prefix: str, as_json: Json = False) -> None:
+    """Makes a key useless, named by its prefix."""
+    from api import printing
+    from engine.operations.keys import revoke_key
+
+    revoke_key(_home(context), prefix)
+    _say({"revoked": prefix}, as_json, printing.as_lines)
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Looks at this home and machine and says what is wrong, and what to do."""
+    from api import printing
+    from api.doctor import examine
+
+    answer = examine(_home(context))
+    _say(answer, as_json, printing.findings)
+    raise typer.Exit(0 if answer["well"] else 1)
+
+
+@app.command(epilog="Example: mokhatab serve --port 8080")
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
+) -> None:
+    """Serves the champion over HTTP; a new champion is taken up without a restart."""
+    from api.serve import serve as run
+
+    run(_home(context), host=host, port=port, workers=workers)
+
+
+@app.command(epilog="Example: mokhatab --home try demo --data movielens --no-serve")
+def demo(
+    context: typer.Context,
+    data: Annotated[str, typer.Option(help="world (planted) or movielens (real).")] = "world",
+    seed: Seed = 0,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after printing.")] = False,
+) -> None:
+    """Makes a world with a planted truth, trains, compares with the truth, and serves."""
+    from rich.console import Console
+
+    from training.demo import demo as show
+
+    if data not in ("world", "movielens"):
+        raise typer.BadParameter("--data is world or movielens")
+    show(_home(context), data=data, seed=seed, console=Console())  # type: ignore[arg-type]
+    if not no_serve:
+        from api import printing
+        from api.serve import serve as run
+        from engine.operations.keys import create_key
+
+        key = create_key(_home(context), name="demo", scopes=["segments:read", "audiences:read"])
+        Console().print(printing.try_it(_home(context), key))
+        run(_home(context))
+
+
+def main() -> None:
+    """Runs the command; what goes wrong on purpose becomes one line and an exit code."""
+    from engine.errors import Busy, EngineError
+
+    try:
+        app()
+    except EngineError as error:
+        sys.stderr.write(f"mokhatab: {error}\n")
+        sys.exit(4 if isinstance(error, Busy) else 1)

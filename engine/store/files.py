@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from engine.errors import UnreadableFile
 
@@ -78,3 +81,24 @@ def write_table(path: Path, frame: pl.LazyFrame) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def stream(blocks: Callable[[], Iterator[pl.DataFrame]], schema: dict[str, Any]) -> pl.LazyFrame:
+    """A lazy frame over blocks that are made while it is written; they are never all held."""
+
+    def source(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        left = n_rows
+        for block in blocks():
+            part = block if left is None else block.head(left)
+            left = None if left is None else left - part.height
+            part = part if predicate is None else part.filter(predicate)
+            yield part if with_columns is None else part.select(with_columns)
+            if left == 0:
+                return
+
+    return register_io_source(source, schema=schema)

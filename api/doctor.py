@@ -1,0 +1,77 @@
+"""What is wrong with a home or a machine, and what to do about it.
+
+In: a home. Out: checks, each with a finding in words. Never: a repair.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from engine import settings
+from engine.errors import EngineError, NotTrained
+from engine.store import artefacts, eventlog
+from engine.store.home import Home
+
+LEAST_FREE = 1 << 30
+
+
+def examine(home: Home) -> dict[str, Any]:
+    """Runs every check; `well` is true where all of them are."""
+    checks: dict[str, Callable[[Home], str]] = {
+        "python": _python,
+        "lightfm": _lightfm,
+        "settings": _settings,
+        "space": _space,
+        "events": _events,
+        "champion": _champion,
+    }
+    found = [_checked(what, check, home) for what, check in checks.items()]
+    return {"home": str(home.root), "well": all(one["well"] for one in found), "checks": found}
+
+
+def _checked(what: str, check: Callable[[Home], str], home: Home) -> dict[str, Any]:
+    try:
+        return {"what": what, "well": True, "finding": check(home)}
+    except (EngineError, ImportError, OSError) as error:
+        return {"what": what, "well": False, "finding": str(error)}
+
+
+def _python(home: Home) -> str:
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def _lightfm(home: Home) -> str:
+    from lightfm import __version__
+
+    return f"{__version__}, compiled"
+
+
+def _settings(home: Home) -> str:
+    return f"{len(settings.check_all(home.root))} files hold"
+
+
+def _space(home: Home) -> str:
+    place = home.root if home.root.exists() else home.root.absolute().parent
+    free = shutil.disk_usage(place).free
+    if free < LEAST_FREE:
+        raise OSError(f"only {free >> 20} MiB free; make room before ingesting or retraining")
+    return f"{free >> 30} GiB free"
+
+
+def _events(home: Home) -> str:
+    import polars as pl
+
+    count = eventlog.scan_events(home).select(pl.len()).collect().item()
+    return f"{count:,} events" if count else "none yet: run `mokhatab ingest EVENTS`"
+
+
+def _champion(home: Home) -> str:
+    try:
+        version = artefacts.champion(home)
+    except NotTrained as error:
+        return str(error)
+    artefacts.verify(home, version)
+    return f"{version}, every file as its manifest says"

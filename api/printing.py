@@ -1,0 +1,179 @@
+"""What the command prints for people: answers as tables and bars.
+
+In: the answers of verbs, as plain dicts. Out: rich renderables.
+Never: a figure that the answer does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from engine.store.home import Home
+
+Answer = dict[str, Any]
+BAR = 30
+
+
+def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+@contextmanager
+def waiting(console: Console, title: str) -> Iterator[Callable[[str, int], None]]:
+    """A spinner that says what is being done and how many rows of it; silent off a terminal."""
+    if not console.is_terminal:
+        yield lambda what, rows: None
+        return
+    with console.status(title) as status:
+        yield lambda what, rows: status.update(f"{what}: {rows:,} rows")
+
+
+def counts(answer: Answer) -> RenderableType:
+    """What an ingest read, stored, knew already and refused."""
+    numbers = ("read", "stored", "duplicates", "refused")
+    table = _table("", "", *numbers, right=numbers)
+    reasons: list[str] = []
+    for name, tally in answer.items():
+        if name == "quarantine":
+            continue
+        refused = tally["quarantined"]
+        shown = (tally["read"], tally["stored"], tally["duplicates"], sum(refused.values()))
+        table.add_row(name, *(f"{number:,}" for number in shown))
+        reasons += [f"  {name}: {count:,} × {reason}" for reason, count in refused.items()]
+    if not answer["quarantine"]:
+        return table
+    return Group(table, *reasons, f"refused rows: {answer['quarantine']}")
+
+
+def tuned(answer: Answer) -> RenderableType:
+    """What a study found."""
+    head = (
+        f"{answer['trials']} trials, {answer['pruned']} of them stopped early; "
+        f"worth {answer['value']:.4f}, the recipe before {answer['before']:.4f}"
+    )
+    if not answer["changes"]:
+        return Text(f"{head}\nnothing better was found: the recipe stays")
+    table = _table("", "changed", "to", right=("to",))
+    for key, value in answer["changes"].items():
+        table.add_row(key, f"{value:.4g}" if isinstance(value, float) else str(value))
+    return Group(head, table, "now run: mokhatab retrain")
+
+
+def segments(answer: Answer) -> RenderableType:
+    """Segments of a product, best first."""
+    right = ("people", "interest", "P(like)", "lift", "overlap")
+    title = f"{answer['product_id']}: whom to address (model {answer['model_version']})"
+    table = _table(title, "", "segment", *right, "why", right=right)
+    for rank, one in enumerate(answer["segments"], 1):
+        lift = one["lift"]
+        table.add_row(
+            str(rank),
+            Text(one["name"]),
+            f"{one['size']:,}",
+            f"{one['interest']:.2%}",
+            f"{one['probability']:.0%}",
+            f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
+            f"{one['overlap']:.0%}",
+            Text(one["reason"]),
+        )
+    if not answer["segments"]:
+        return Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
+    return table
+
+
+def curve(answer: Answer) -> RenderableType:
+    """Expected rate by share of the ranking, with bars."""
+    right = ("best", "people", "rate", "95 %")
+    table = _table(f"{answer['product_id']}: the wider, the thinner", *right, "", right=right)
+    highest = max((point["expected"] for point in answer["points"]), default=0) or 1
+    for point in answer["points"]:
+        table.add_row(
+            f"{point['share']:.1%}",
+            f"{point['size']:,}",
+            f"{point['expected']:.2%}",
+            f"{point['lower']:.2%} – {point['upper']:.2%}",
+            "█" * round(BAR * point["expected"] / highest),
+        )
+    return table
+
+
+def models(answer: Answer) -> RenderableType:
+    """Versions, newest last."""
+    table = _table("", "", "version", "as of", "AUC", "lift", right=("AUC", "lift"))
+    for one in answer["models"]:
+        metrics = one.get("metrics") or {}
+        figures = [metrics.get(name) for name in ("auc", "lift5")]
+        table.add_row(
+            "★" if one["champion"] else ("" if one.get("sound", True) else "✗"),
+            one["version"],
+            str(one.get("as_of", "")),
+            *("–" if figure is None else f"{figure:.4g}" for figure in figures),
+        )
+    if not answer["models"]:
+        return Text("no model yet: run `mokhatab ingest EVENTS`, then `mokhatab retrain`")
+    return table
+
+
+def keys(answer: Answer) -> RenderableType:
+    """Keys by prefix."""
+    table = _table("", "prefix", "name", "scopes", "made", "revoked")
+    for one in answer["keys"]:
+        table.add_row(
+            one["prefix"],
+            one["name"],
+            ", ".join(one["scopes"]),
+            str(one["created_at"]),
+            str(one["revoked_at"] or ""),
+        )
+    return table
+
+
+def key(answer: Answer) -> RenderableType:
+    """A new key, once."""
+    return Text(f"{answer['key']}\nKeep it: it is shown this once.")
+
+
+def written(answer: Answer) -> RenderableType:
+    """Where a file was written."""
+    return Text(f"{answer['rows']:,} rows of model {answer['model_version']}: {answer['out']}")
+
+
+def as_lines(answer: Answer) -> RenderableType:
+    """Any answer, one line for each entry; long lists by their number."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in answer.items():
+        shown = f"{len(value)} entries" if name == "files" else str(value)
+        table.add_row(Text(name, style="bold"), Text(shown))
+    return table
+
+
+def findings(answer: Answer) -> RenderableType:
+    """What the doctor found."""
+    table = Table.grid(padding=(0, 2))
+    for one in answer["checks"]:
+        table.add_row("✓" if one["well"] else "✗", one["what"], Text(one["finding"]))
+    return table
+
+
+def try_it(home: Home, key: str) -> RenderableType:
+    """How to ask the server that is about to start."""
+    from engine import settings
+    from engine.store.artefacts import open_model
+
+    place = settings.load("serving", home.root)["server"]
+    product = open_model(home).products.sort("likes", descending=True)["product_id"][0]
+    return Text(
+        f"\nServing on http://{place.host}:{place.port} (described at /docs). In another shell:\n\n"
+        f"  curl -H 'Authorization: Bearer {key}' "
+        f"'http://{place.host}:{place.port}/v1/products/{product}/segments?limit=3'\n"
+    )

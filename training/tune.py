@@ -1,0 +1,301 @@
+"""Which recipe suits this home: an Optuna study over `configs/models/stack-search.toml`.
+
+In: a home with events, a number of trials or seconds. Out: the best recipe, kept for retrains.
+Never: a look at pairs the heads are judged by twice for free; finalists meet pairs unseen so far.
+
+A trial changes one section of the best recipe so far, so that parts whose section stays are taken
+from the trials before. Two trials run at a time and are told in order, so that a number of trials
+with a seed gives the same study again.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from engine import settings as configs
+from engine.settings import Scalar, Section
+from engine.store.eventlog import version
+from engine.store.files import replace_durably
+from engine.store.home import Home
+from engine.store.locks import only_one
+from training.compute import run
+from training.evaluate import Judged, judge
+from training.flow import Material, gather
+from training.heads import Units
+from training.learn import learn_heads, make_fold, split
+from training.matrices import Pairs
+from training.parts import Part, plan_parts
+from training.recipe import Range, Recipe, as_toml, load_recipe, load_search
+from training.report import steps
+
+if TYPE_CHECKING:
+    import optuna
+
+SECTION_OF = {
+    "warp": "warp",
+    "logistic": "logistic",
+    "likes": "neighbourhood",
+    "seen": "neighbourhood",
+    "opinion": "neighbourhood",
+}
+FINALISTS = 3
+TOGETHER = 2
+PROBED = 100
+"""Products by which a part alone is judged, before it is worth stacking."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study came to; `changes` are the values that differ from the recipe before."""
+
+    trials: int
+    pruned: int
+    value: float
+    before: float
+    changes: dict[str, Scalar]
+    figures: dict[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the command prints it with `--json`."""
+        return vars(self)
+
+
+@dataclass
+class Bench:
+    """One split of the pairs on which recipes are tried; parts are fitted once for each setting."""
+
+    material: Material
+    seed: int
+    settings: dict[str, Section]
+    learned: Pairs = field(init=False)
+    held: Pairs = field(init=False)
+    _parts: dict[str, Part] = field(default_factory=dict)
+
+    def prepare(self, recipe: Recipe) -> Bench:
+        """Splits the pairs by the recipe's holdout."""
+        self.learned, self.held = split(self.material.pairs, recipe, self.seed)
+        return self
+
+    def tasks(self, recipe: Recipe) -> list[tuple[str, Any]]:
+        """The fits a recipe needs that were not made before, by key."""
+        planned = plan_parts(self.learned, self.material.features, recipe, self.seed)
+        named = [(_key(task, recipe), task) for task in planned]
+        return [(key, task) for key, task in named if key not in self._parts]
+
+    def parts(self, recipe: Recipe) -> list[Part]:
+        """The parts of a recipe, all fitted by now."""
+        planned = plan_parts(self.learned, self.material.features, recipe, self.seed)
+        return [self._parts[_key(task, recipe)] for task in planned]
+
+    def fit(self, recipes: list[Recipe]) -> None:
+        """Fits what the recipes need, at the same time where there are workers."""
+        wanted = {key: task for recipe in recipes for key, task in self.tasks(recipe)}
+        compute = self.settings["compute"]
+        fitted = run(list(wanted.values()), backend=compute.backend, workers=compute.workers)
+        for key, part in zip(wanted, fitted, strict=True):
+            self._parts[key] = part
+
+    def judge(self, recipe: Recipe) -> Judged:
+        """Figures of the stacked recipe, heads judged across halves of products."""
+        units = Units.of(self.learned)
+        fold = make_fold(self.learned, self.held, self.parts(recipe), units, recipe, self.seed)
+        most = self.settings["compute"].judged_products
+        return learn_heads(fold, recipe, most=most, seed=self.seed)[1]
+
+    def judge_alone(self, recipe: Recipe, section: str) -> float:
+        """What the parts of one section are worth alone, on some products."""
+        values = []
+        for part in self.parts(recipe):
+            if SECTION_OF[part.name] == section:
+                scores = _scores_of(part)
+                found = judge(scores, scores, self.held, self.learned, most=PROBED, seed=self.seed)
+                values.append(worth(found.figures, self.settings["tune"]))
+        return sum(values)
+
+
+def _scores_of(part: Part) -> Callable[[int], Any]:
+    return lambda product: part.users @ part.products[product]
+
+
+def _key(task: Any, recipe: Recipe) -> str:
+    work, arguments = task
+    name = arguments.get("kind", work.__name__.removeprefix("fit_"))
+    values = dict(recipe[SECTION_OF[name]].values)
+    if name in ("likes", "seen", "opinion"):
+        own = f"{name}_ridge"
+        values = {key: value for key, value in values.items() if key == own or "ridge" not in key}
+    return f"{name} {sorted(values.items())}"
+
+
+def worth(figures: dict[str, float | None], weights: Section) -> float:
+    """One number to choose by: AUC, plus lift and taste at their weights; what is None counts 0."""
+    known = {name: figures.get(name) or 0.0 for name in ("auc", "lift5", "taste")}
+    return (
+        known["auc"] + weights.lift_weight * known["lift5"] + weights.taste_weight * known["taste"]
+    )
+
+
+def tune(
+    home: Home,
+    *,
+    trials: int | None = None,
+    timeout: float | None = None,
+    seed: int = 0,
+    console: Console | None = None,
+) -> Tuned:
+    """Searches for a better recipe and keeps it in the home, where retrains find it.
+
+    A study belongs to one state of the event log and goes on where it stopped. Ends after
+    `trials` more, or when `timeout` seconds have passed and the trials under way have ended.
+
+    Raises:
+        NothingToLearn: the log holds no likes, or too few users or products.
+        Busy: a retrain or another tuning runs in this home.
+    """
+    started = time.monotonic()
+    with only_one(home.lock):
+        recipe = load_recipe(home)
+        settings = configs.load("training", home.root)
+        bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
+        study = _open_study(home, seed)
+        most = trials or (settings["tune"].trials if timeout is None else 100_000)
+        search = _Search(bench, study, recipe, list(load_search().items()))
+        # finalists are fitted once more at the end, which takes its share of the time
+        patience = None if timeout is None else 0.8 * timeout
+        with steps(console, "tune", most) as tick:
+            done = 0
+            while done < most and (patience is None or time.monotonic() - started < patience):
+                count = min(TOGETHER, most - done)
+                for value in search.round(count):
+                    tick(f"best {search.best_value():.4f}, last {value}")
+                done += count
+        return _keep(home, search, recipe, seed)
+
+
+def _open_study(home: Home, seed: int) -> optuna.Study:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    home.studies.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(home.studies / "journal.log")))
+    log = "-".join(str(number) for number in version(home).values())
+    with warnings.catch_warnings():
+        # sections are searched in turn, which is what groups are for
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+    return optuna.create_study(
+        study_name=f"stack-{log}-{seed}",
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=sampler,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+    )
+
+
+@dataclass
+class _Search:
+    """The running study: which section comes next, and the best values so far."""
+
+    bench: Bench
+    study: optuna.Study
+    recipe: Recipe
+    space: list[tuple[str, list[Range]]]
+
+    def best_value(self) -> float:
+        done = self.finished()
+        return done[0].value or 0.0 if done else 0.0
+
+    def finished(self) -> list[optuna.trial.FrozenTrial]:
+        """Completed trials, best first."""
+        done = [trial for trial in self.study.get_trials(deepcopy=False) if trial.value is not None]
+        done = [trial for trial in done if trial.state.name == "COMPLETE"]
+        return sorted(done, key=lambda trial: -(trial.value or 0.0))
+
+    def best_changes(self) -> dict[str, Scalar]:
+        done = self.finished()
+        return dict(done[0].user_attrs["changes"]) if done else {}
+
+    def round(self, count: int) -> list[str]:
+        """Asks for trials, fits them together, and tells them in order."""
+        asked = [self._ask(place) for place in range(count)]
+        self.bench.fit([recipe for _, _, recipe in asked])
+        return [self._tell(*each) for each in asked]
+
+    def _ask(self, place: int) -> tuple[optuna.Trial, str, Recipe]:
+        trial = self.study.ask()
+        changes = self.best_changes()
+        section = ""
+        if trial.number > 0:
+            section, ranges = self.space[trial.number % len(self.space)]
+            changes |= {item.key: _suggest(trial, item) for item in ranges}
+        trial.set_user_attr("changes", changes)
+        return trial, section, self.recipe.changed(changes)
+
+    def _tell(self, trial: optuna.Trial, section: str, recipe: Recipe) -> str:
+        from optuna.trial import TrialState
+
+        if section in set(SECTION_OF.values()):
+            place = [name for name, _ in self.space].index(section)
+            trial.report(self.bench.judge_alone(recipe, section), step=place)
+            if trial.should_prune():
+                self.study.tell(trial, state=TrialState.PRUNED)
+                return f"{section} pruned"
+        figures = self.bench.judge(recipe).figures
+        trial.set_user_attr("figures", figures)
+        value = worth(figures, self.bench.settings["tune"])
+        self.study.tell(trial, value)
+        return f"{section or 'start'} {value:.4f}"
+
+
+def _suggest(trial: optuna.Trial, item: Range) -> Scalar:
+    if item.whole:
+        return trial.suggest_int(item.key, int(item.low), int(item.high), log=item.log)
+    return trial.suggest_float(item.key, item.low, item.high, log=item.log)
+
+
+def _keep(home: Home, search: _Search, recipe: Recipe, seed: int) -> Tuned:
+    """Lets the best trials and the recipe before meet a second split; the mean of both decides."""
+    finished = search.finished()
+    candidates: list[tuple[dict[str, Scalar], float]] = []
+    start = next((trial for trial in finished if trial.number == 0), None)
+    for trial in [*finished[:FINALISTS], *([start] if start else [])]:
+        changes = dict(trial.user_attrs["changes"])
+        if changes not in [known for known, _ in candidates]:
+            candidates.append((changes, trial.value or 0.0))
+    second = Bench(search.bench.material, seed + 1, search.bench.settings).prepare(recipe)
+    recipes = [recipe.changed(changes) for changes, _ in candidates]
+    second.fit(recipes)
+    judged = [second.judge(each) for each in recipes]
+    weights = search.bench.settings["tune"]
+    means = [
+        (value + worth(found.figures, weights)) / 2
+        for (_, value), found in zip(candidates, judged, strict=True)
+    ]
+    best = max(range(len(means)), key=means.__getitem__)
+    changes = candidates[best][0]
+    before = _flat(load_recipe(home)) if home.recipe.is_file() else {}
+    if changes:
+        shipped = _flat(Recipe(configs.load("models/stack", home.root)))
+        kept = {key: value for key, value in (before | changes).items() if shipped[key] != value}
+        replace_durably(home.recipe, as_toml(kept).encode())
+    trials = search.study.get_trials(deepcopy=False)
+    pruned = sum(trial.state.name == "PRUNED" for trial in trials)
+    plain = means[-1] if start is not None else means[best]
+    return Tuned(len(trials), pruned, means[best], plain, changes, judged[best].figures)
+
+
+def _flat(recipe: Recipe) -> dict[str, Scalar]:
+    return {
+        f"{section}.{key}": value
+        for section, keys in recipe.plain().items()
+        for key, value in keys.items()
+    }
