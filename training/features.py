@@ -52,7 +52,10 @@ def _values(table: pl.DataFrame, ids: pl.Series, key: str, column: str) -> spars
         edges = _edges(frame)
         if edges.size == 0:
             return None
-        frame = frame.with_columns(pl.col("value").cut(edges.tolist()).cast(pl.String))
+        above = pl.sum_horizontal(pl.col("value") > edge for edge in edges.tolist())
+        frame = frame.with_columns(
+            pl.when(pl.col("value").is_not_null()).then(above).alias("value")
+        )
     elif isinstance(dtype, pl.List):
         frame = frame.explode("value").with_columns(pl.col("value").cast(pl.String))
     elif dtype not in (pl.String, pl.Boolean, pl.Categorical):
