@@ -25,7 +25,9 @@ from engine.audiences.standing import share_size
 from engine.audiences.tiers import loyalty
 from engine.errors import InvalidValue, UnknownEntity
 from engine.operations.lookup import Index, index, near_ids, product_row, user_rows
+from engine.operations.newcomers import embed_newcomers
 from engine.store.artefacts import Head, Model
+from engine.store.home import Home
 
 Array = NDArray[Any]
 _SCORED = 1 << 18  # pairs in one block of `score_all`
@@ -224,11 +226,14 @@ def curve(model: Model, product_id: str) -> dict[str, Any]:
     return {"product_id": product_id, **_stamp(model), "points": rows.to_dicts()}
 
 
-def user_segments(model: Model, user_ids: list[str], *, limit: int = 20) -> dict[str, Any]:
+def user_segments(
+    model: Model, user_ids: list[str], *, limit: int = 20, home: Home | None = None
+) -> dict[str, Any]:
     """The segments of each user, and the products in whose best share they are.
 
     First those they are a member of, rarest first, then products, most interesting first; of
-    both at most `limit`. Ids that are not known are listed under `unknown`.
+    both at most `limit`. With a home, people whose first events came after training are folded
+    in: they get products, and are listed under `newcomers`. Other ids are listed under `unknown`.
 
     Raises:
         UnknownEntity: none of the ids is known.
@@ -237,12 +242,18 @@ def user_segments(model: Model, user_ids: list[str], *, limit: int = 20) -> dict
     if limit < 1:
         raise InvalidValue("limit", f"{limit} is below 1")
     rows, unknown = user_rows(model, user_ids)
-    if rows.size == 0 and user_ids:
+    newcomers, folded = embed_newcomers(home, model, unknown) if home and unknown else ([], None)
+    if rows.size == 0 and not newcomers and user_ids:
         raise UnknownEntity("user", user_ids[0], near_ids(user_ids[0], model.users[f.USER]))
-    static, own = _memberships(model, rows, limit), _own_shares(model, rows, limit)
+    static = _memberships(model, rows, limit)
+    own = _own_shares(model, model.embeddings[rows], model.interest.user_terms[rows], limit)
     ids = model.users[f.USER].gather(rows)
     users = {id: [*one, *other] for id, one, other in zip(ids, static, own, strict=True)}
-    return {**_stamp(model), "users": users, "unknown": unknown}
+    if folded is not None:
+        found = _own_shares(model, folded.embeddings, folded.interest_terms, limit)
+        users |= dict(zip(newcomers, found, strict=True))
+    left = [id for id in unknown if id not in set(newcomers)]
+    return {**_stamp(model), "users": users, "newcomers": newcomers, "unknown": left}
 
 
 def _memberships(model: Model, rows: Array, limit: int) -> list[list[dict[str, Any]]]:
@@ -257,14 +268,17 @@ def _memberships(model: Model, rows: Array, limit: int) -> list[list[dict[str, A
     return found
 
 
-def _own_shares(model: Model, rows: Array, limit: int) -> list[list[dict[str, Any]]]:
+def _own_shares(
+    model: Model, embeddings: Array, user_terms: Array, limit: int
+) -> list[list[dict[str, Any]]]:
     """Products in whose best share each user is: smallest share first, then by margin."""
     known, head = index(model), model.interest
     widest, ids = known.shares.size, list(known.products)
     found: list[list[dict[str, Any]]] = []
-    for start in range(0, rows.size if widest else 0, _USERS):
-        part = rows[start : start + _USERS]
-        scores = logits(model.embeddings[part], head.user_terms[part], head, slice(None))
+    people = embeddings.shape[0]
+    for start in range(0, people if widest else 0, _USERS):
+        part = slice(start, start + _USERS)
+        scores = logits(embeddings[part], user_terms[part], head, slice(None))
         for own in scores.T:
             # Thresholds fall with the share, so the number not reached is the smallest one's place.
             smallest = (own[:, None] < known.thresholds).sum(axis=1)
@@ -274,7 +288,7 @@ def _own_shares(model: Model, rows: Array, limit: int) -> list[list[dict[str, An
             found.append(
                 [_own_share(known, ids[product], product, smallest[product]) for product in best]
             )
-    return found or [[] for _ in rows]
+    return found or [[] for _ in range(people)]
 
 
 def _own_share(known: Index, id: str, product: int, at: int) -> dict[str, Any]:

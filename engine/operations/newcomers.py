@@ -1,0 +1,48 @@
+"""People who came after training: known from their events, embedded without a retrain.
+
+In: a home, a model, ids the model does not know. Out: embeddings and terms for those who acted.
+Never: an event before the model's last one; who acted before that is in the model or said nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from engine import settings
+from engine.frames import POLARITY, PRODUCT, USER
+from engine.interests.folding import Folded, fold_in
+from engine.operations.lookup import index
+from engine.signals.evidence import weigh_events
+from engine.store.artefacts import Model
+from engine.store.eventlog import scan_events
+from engine.store.home import Home
+
+
+def embed_newcomers(home: Home, model: Model, user_ids: list[str]) -> tuple[list[str], Folded]:
+    """Embeds those of the users who acted on a known product since the model's last event.
+
+    Returns their ids, sorted, and what `engine.interests.folding` makes of their acts.
+    """
+    since = datetime.fromisoformat(model.as_of)
+    events = scan_events(home, since=since).filter(pl.col(USER).is_in(user_ids))
+    actions = settings.load_rows("actions", home.root)
+    pairs = weigh_events(events, actions=actions, now=since, distinct=True).collect()
+    known = index(model).products
+    pairs = pairs.filter(pl.col(PRODUCT).is_in(list(known)))
+    ids = pairs[USER].unique().sort().to_list()
+    numbers = {id: row for row, id in enumerate(ids)}
+    rows = np.array([numbers[id] for id in pairs[USER]], np.int64)
+    columns = np.array([known[id] for id in pairs[PRODUCT]], np.int64)
+    polarity = pairs[POLARITY].to_numpy()
+    likes, dislikes, seen = (
+        sparse.csr_array(
+            (np.ones(mask.sum(), np.float32), (rows[mask], columns[mask])),
+            shape=(len(ids), model.products.height),
+        )
+        for mask in (polarity > 0, polarity < 0, np.ones(len(rows), bool))
+    )
+    return ids, fold_in(model.folding, likes=likes, dislikes=dislikes, seen=seen)
