@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -78,6 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def application() -> Flask:
     """The application of one process, as the environment describes it."""
+    # Until the worker listens it has nothing to finish, and would ignore what its parent handles.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_DFL)
     from api.app import create_app  # after the environment is set: figures are shared by it
 
     home = Home(settings.default_home())

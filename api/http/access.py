@@ -16,7 +16,7 @@ from flask import Flask, Response, g, request
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api import problems
 from engine.operations.keys import MARK, Key, find_key, peppered, prefix_of
@@ -218,6 +218,10 @@ def _form_of_body() -> Response | None:
     """A body is JSON or nothing: what is malformed is 400 here, what is only wrong 422 later."""
     if not request.is_json:
         return problems.problem(415, "Not JSON", "send `Content-Type: application/json`")
+    # A body that comes without a length is cut at the limit; whether more came is not known.
+    cut = request.max_content_length or math.inf
+    if request.content_length is None and len(request.get_data()) >= cut:
+        raise RequestEntityTooLarge
     try:
         request.get_json()
     except BadRequest:

@@ -67,10 +67,20 @@ def served(home: Home, target: str = APPLICATION, *, ready: str = "/readyz") -> 
         try:
             address = f"http://127.0.0.1:{port}"
             _wait(address + ready, process)
-            yield Served(address, process)
+            running = Served(address, process)
+            while not all(map(_listens, running.workers())):
+                time.sleep(0.05)
+            time.sleep(0.2)  # granian misses a signal in the instant before it listens
+            yield running
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
+
+
+def _listens(pid: int) -> bool:
+    """Its event loop, a thread of tokio, is there."""
+    names = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/comm")]
+    return any(name.startswith("tokio") for name in names)
 
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
