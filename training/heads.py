@@ -5,10 +5,11 @@ with one inner product for each pair and a term for each user and each product.
 Never: a feature of a pair that an inner product could not carry.
 
 A head's logit is Σ_k (a_k + p_k z_p + q_k z_u) s_k(u, p) + f·F_u + g·G_p + c, where s_k is part k
-in its own units, z_p and z_u are the standardised log counts of product and user, and F_u, G_p
-their features: a stack of linear parts with weights that vary along known sides (Sill et al. 2009,
-"Feature-weighted linear stacking"). Users without an act on the product are drawn as negatives;
-the draw's odds enter as an offset (King & Zeng 2001, eq. 7), so the logit speaks of all users.
+in its own units, z_p the standardised log likes of the product, z_u the standardised log odds of
+the user's acting, and F_u, G_p their features: a stack of linear parts with weights that vary
+along known sides (Sill et al. 2009, "Feature-weighted linear stacking"). Users without an act on
+the product are drawn as negatives; the odds of the draw enter as an offset (King & Zeng 2001,
+eq. 7), so the logit speaks of all users.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.interests.activity import standardised, user_features
+from engine.interests.activity import activity, user_features
 from training.matrices import Pairs
 from training.parts import Part
 
@@ -35,7 +36,7 @@ NEWTON_STEPS = 50
 class Sides:
     """What a head knows of users and products besides the parts, in fixed units."""
 
-    activity: Array  # (users,) standardised log of acts: z_u
+    activity: Array  # (users,) standardised log odds of acting: z_u
     popularity: Array  # (products,) standardised log of likes: z_p
     users: Array  # (users, features)
     products: Array  # (products, features)
@@ -52,7 +53,7 @@ class Units:
     @classmethod
     def of(cls, pairs: Pairs) -> Units:
         """Measures activity of users and popularity of products."""
-        acts = np.log1p(pairs.counts(1)["acts"])
+        acts = activity(pairs.counts(1)["acts"], pairs.shape[1])
         likes = np.log1p(pairs.counts(0)["likes"])
         bends = np.quantile(acts, [0.1, 0.25, 0.5, 0.75, 0.9])
         return cls(
@@ -64,10 +65,11 @@ class Units:
     def sides(self, pairs: Pairs) -> Sides:
         """The features of users and products that a set of pairs gives."""
         user, product = pairs.counts(1), pairs.counts(0)
+        busy = activity(user["acts"], pairs.shape[1])
         return Sides(
-            standardised(user["acts"], *self.activity),
-            standardised(product["likes"], *self.popularity),
-            user_features(user["likes"], user["dislikes"], user["acts"], self.bends),
+            (busy - self.activity[0]) / self.activity[1],
+            (np.log1p(product["likes"]) - self.popularity[0]) / self.popularity[1],
+            user_features(**user, bends=self.bends, busy=busy),
             np.column_stack(
                 [
                     np.log1p(product["likes"]),

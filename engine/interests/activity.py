@@ -14,9 +14,22 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def user_features(likes: Array, dislikes: Array, acts: Array, bends: Array) -> Array:
-    """(users, 5 + bends): log counts, rates, and hinges on activity; counts may be fractions."""
-    busy = np.log1p(acts)
+def activity(acts: Array, products: int) -> Array:
+    """(users,): log odds that a user has acted on a product.
+
+    Where products are many this is the log of acts; where they are few it tells those who have
+    acted on almost all from those who have acted on most. Acts beyond the products count as all.
+    """
+    done = np.minimum(acts, products)
+    found: Array = np.log((done + 0.5) / (products - done + 0.5))
+    return found
+
+
+def user_features(likes: Array, dislikes: Array, acts: Array, bends: Array, busy: Array) -> Array:
+    """(users, 5 + bends): logs, rates, and hinges on `busy`, which is `activity`.
+
+    Counts may be fractions.
+    """
     return np.column_stack(
         [
             np.log1p(likes),
@@ -27,9 +40,3 @@ def user_features(likes: Array, dislikes: Array, acts: Array, bends: Array) -> A
             np.maximum(busy[:, None] - bends, 0),
         ]
     )
-
-
-def standardised(acts: Array, mean: float, deviation: float) -> Array:
-    """(users,): the log of acts, in deviations from the mean."""
-    found: Array = (np.log1p(acts) - mean) / deviation
-    return found

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from engine.interests.activity import standardised, user_features
+from engine.interests.activity import activity, user_features
 
 Array = NDArray[Any]
 Acts = sparse.csr_array
@@ -58,10 +58,12 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
     )
     counts = [np.asarray(matrix.sum(1)).ravel() for matrix in (likes, dislikes, seen)]
     mean, deviation, repeated = folding["activity"]
-    activity = standardised(counts[2], mean, deviation)
+    busy = activity(counts[2], likes.shape[1])
+    standard = (busy - mean) / deviation
     if repeated:
-        plain = np.hstack([plain, plain * activity[:, None].astype(np.float32)])
-    known = np.column_stack([user_features(*counts, folding["bends"]), activity])
+        plain = np.hstack([plain, plain * standard[:, None].astype(np.float32)])
+    features = user_features(*counts, bends=folding["bends"], busy=busy)
+    known = np.column_stack([features, standard])
     embeddings = plain * folding["balance"]
     return Folded(
         embeddings.astype(np.float32),
