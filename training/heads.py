@@ -261,9 +261,9 @@ def _logistic(design: Array, drawn: Drawn, ridge: float) -> Array:
 def calibrate(head: LogisticHead, logit: Array, drawn: Drawn) -> LogisticHead:
     """Slope and shift of the logit by logistic regression on pairs the logit was not learned from.
 
-    Platt 1999. The slope stays positive; where all labels agree nothing is changed.
+    Platt 1999. The slope stays positive; where all labels agree, or none are, nothing is changed.
     """
-    if drawn.label.min(initial=1) == drawn.label.max(initial=0):
+    if drawn.label.min(initial=1) >= drawn.label.max(initial=0):
         return head
     design = np.column_stack([logit, np.ones(logit.size)])
     slope, shift = _logistic(design, drawn, 1e-9)
