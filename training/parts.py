@@ -94,7 +94,9 @@ def fit_warp(
     if warm:
         _start_from(model, warm, "warp", interactions, sides, ("products", "users"), pairs)
     _fit(model, interactions, weights, sides, settings.epochs)
-    _forget_strangers(model, products="user", users="item", pairs=pairs)
+    # users whom the draw shows as others learn, products without a like do not
+    _forget_strangers(model, "item", pairs.rows, pairs.shape[0])
+    _forget_strangers(model, "user", pairs.columns[pairs.polarity > 0], pairs.shape[1])
     user_bias, users = model.get_item_representations(_matrix(features.users))
     _, products = model.get_user_representations(_matrix(features.products))
     # the product's own bias moves all users alike and is left to the heads
@@ -129,7 +131,9 @@ def fit_logistic(
     if warm:
         _start_from(model, warm, "logistic", interactions, sides, ("users", "products"), pairs)
     _fit(model, interactions, weights, sides, settings.epochs)
-    _forget_strangers(model, products="item", users="user", pairs=pairs)
+    voiced = pairs.polarity != 0
+    _forget_strangers(model, "user", pairs.rows[voiced], pairs.shape[0])
+    _forget_strangers(model, "item", pairs.columns[voiced], pairs.shape[1])
     user_bias, users = model.get_user_representations(_matrix(features.users))
     product_bias, products = model.get_item_representations(_matrix(features.products))
     ones = np.ones
@@ -209,14 +213,13 @@ def _start_from(
             getattr(model, f"{side}_{kept}")[ours] = getattr(before, f"{side}_{kept}")[theirs]
 
 
-def _forget_strangers(model: Any, *, products: str, users: str, pairs: Pairs) -> None:
-    """Sets what was never trained to zero: rows of those without pairs keep their random start."""
-    for side, numbers, axis in ((users, pairs.rows, 0), (products, pairs.columns, 1)):
-        known = np.zeros(pairs.shape[axis], bool)
-        known[numbers] = True
-        strangers = np.flatnonzero(~known)
-        getattr(model, f"{side}_embeddings")[strangers] = 0
-        getattr(model, f"{side}_biases")[strangers] = 0
+def _forget_strangers(model: Any, side: str, taught: Array, count: int) -> None:
+    """Sets the rows that nothing was `taught` of to zero: they still hold their random start."""
+    strangers = np.ones(count, bool)
+    strangers[taught] = False
+    strangers = np.flatnonzero(strangers)
+    getattr(model, f"{side}_embeddings")[strangers] = 0
+    getattr(model, f"{side}_biases")[strangers] = 0
 
 
 def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
