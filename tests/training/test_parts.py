@@ -1,0 +1,203 @@
+"""What the parts of a score learn of planted tastes, and what they must not make up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from tests.training.planted import pairs_of, recipe, tasteful
+from training.evaluate import auc
+from training.matrices import Pairs, set_aside
+from training.parts import (
+    Features,
+    Part,
+    fit_logistic,
+    fit_part_neighbourhood,
+    fit_warp,
+    plan_parts,
+)
+
+LONG = {"warp__epochs": 20, "logistic__epochs": 30, "evidence__power": 0.0}
+
+
+def scores(part: Part) -> np.ndarray:
+    return part.users @ part.products.T
+
+
+def fit(kind: str, pairs: Pairs, features: Features | None = None) -> Part:
+    chosen = recipe(**LONG)
+    if kind in ("warp", "logistic"):
+        work = {"warp": fit_warp, "logistic": fit_logistic}[kind]
+        return work(pairs, features or Features(), chosen, 0)
+    return fit_part_neighbourhood(pairs, chosen, 0, kind)
+
+
+def rank_of(part: Part, user: int, product: int) -> float:
+    """Share of users below this one in the product's ranking."""
+    said = scores(part)[:, product]
+    return float((said < said[user]).mean())
+
+
+@pytest.mark.parametrize("kind", ["logistic", "opinion"])
+def test_a_dislike_lowers_the_rank_of_the_user(kind):
+    """Of one person's acts only the sign changes; products 0, 2, 4 ... are of one taste."""
+    opinions = tasteful()
+    opinions[0] = 0
+    ranks = {}
+    for sign in (1, -1):
+        opinions[0, [2, 4, 6]] = sign
+        part = fit(kind, pairs_of(opinions))
+        ranks[sign] = [rank_of(part, 0, product) for product in (2, 8, 10, 12)]
+    fell = np.array(ranks[1]) - np.array(ranks[-1])
+    assert fell[0] > 0.4  # the product itself
+    assert (fell[1:] > 0.03).all()  # its neighbours
+
+
+@pytest.mark.parametrize("kind", ["warp", "likes"])
+def test_parts_of_likes_do_not_read_a_dislike_as_a_like(kind):
+    opinions = tasteful()
+    opinions[0] = 0
+    opinions[0, [2, 4, 6]] = -1
+    disliked = fit(kind, pairs_of(opinions))
+    opinions[0, [2, 4, 6]] = 1
+    liked = fit(kind, pairs_of(opinions))
+    for product in (8, 10, 12):
+        assert rank_of(disliked, 0, product) < rank_of(liked, 0, product)
+
+
+def test_logistic_tells_held_out_likers_from_dislikers():
+    pairs = pairs_of(tasteful())
+    learned, mask = set_aside(pairs, 0.2, 0)
+    held = pairs.part(mask, 0.2)
+    said = scores(fit("logistic", learned))[held.rows, held.columns]
+    assert auc(said[held.polarity > 0], said[held.polarity < 0]) > 0.85
+
+
+def test_logistic_learns_nothing_of_pairs_that_were_only_seen():
+    opinions = tasteful()
+    seen = np.where(opinions == 0, 2, opinions)
+    first, second = (scores(fit("logistic", pairs_of(each))) for each in (opinions, seen))
+    assert (first == second).all()
+
+
+def per_user_warp(pairs: Pairs) -> np.ndarray:
+    """What LightFM says in its ordinary use: users × products, `predict`, user biases and all."""
+    from lightfm import LightFM
+
+    settings = recipe(**LONG)["warp"]
+    model = LightFM(settings.factors, loss="warp", random_state=0)
+    likes = sparse.csr_matrix((pairs.likes > 0).astype(np.float32)).tocoo()
+    model.fit(likes, epochs=settings.epochs, num_threads=1)
+    users, products = np.indices(pairs.shape).astype(np.int32)
+    return model.predict(users.ravel(), products.ravel()).reshape(pairs.shape)
+
+
+def test_by_product_users_are_ranked_better_than_by_ordinary_use():
+    """People differ in how much they like at all: LightFM's user biases turn that around."""
+    random = np.random.default_rng(0)
+    opinions = tasteful(400, 40)
+    opinions[random.random(opinions.shape) < np.linspace(0, 0.9, 400)[:, None]] = 0
+    pairs = pairs_of(opinions)
+    learned, mask = set_aside(pairs, 0.2, 0)
+    held = pairs.part(mask, 0.2)
+
+    def mean_auc(said: np.ndarray) -> float:
+        found = []
+        for product in range(40):
+            likers = np.zeros(400, bool)
+            likers[held.rows[(held.columns == product) & (held.polarity > 0)]] = True
+            others = ~likers
+            others[learned.rows[learned.columns == product]] = False
+            if likers.sum() >= 5:
+                found.append(auc(said[likers, product], said[others, product]))
+        return float(np.mean(found))
+
+    ours, theirs = mean_auc(scores(fit("warp", learned))), mean_auc(per_user_warp(learned))
+    assert ours > 0.75
+    assert ours > theirs + 0.1
+
+
+@pytest.mark.parametrize("kind", ["warp", "logistic", "likes", "seen", "opinion"])
+def test_who_never_acted_has_no_row_of_their_own(kind):
+    opinions = tasteful(100, 12)
+    opinions[7] = 0
+    opinions[:, 5] = 0
+    opinions[3, 3] = 2
+    part = fit(kind, pairs_of(opinions))
+    ones = {"warp": 1, "logistic": 2}.get(kind, 0)  # columns of biases and of ones
+    width = part.users.shape[1] - ones
+    assert part.users[7, :width] == pytest.approx(np.zeros(width), abs=1e-12)
+    assert part.products[5, :width] == pytest.approx(np.zeros(width), abs=1e-12)
+
+
+def test_a_product_without_a_like_ranks_nobody_by_chance():
+    """WARP never learned of it; a random start must not pass for a ranking."""
+    opinions = tasteful(100, 12)
+    opinions[:, 5] = np.where(opinions[:, 5] != 0, -1, 0)
+    part = fit("warp", pairs_of(opinions))
+    assert not part.products[5, :-1].any()
+
+
+def test_who_has_no_opinion_is_not_given_one():
+    opinions = tasteful(100, 12)
+    opinions[7] = np.where(opinions[7] != 0, 2, 0)
+    opinions[:, 5] = np.where(opinions[:, 5] != 0, 2, 0)
+    part = fit("logistic", pairs_of(opinions))
+    assert not part.users[7, :-1].any()
+    assert not part.products[5, :-2].any()
+
+
+def features_of_taste(opinions: np.ndarray) -> Features:
+    """For each product half of itself, half of its taste; users only themselves."""
+    products = opinions.shape[1]
+    taste = np.eye(2)[np.arange(products) % 2]
+    return Features(products=sparse.csr_array(np.hstack([np.eye(products), taste]) / 2))
+
+
+@pytest.mark.parametrize("kind", ["warp", "logistic"])
+def test_a_product_that_nobody_acted_on_is_known_by_its_features(kind):
+    opinions = tasteful()
+    truth = scores(fit(kind, pairs_of(opinions)))[:, [8, 9]]
+    opinions[:, [8, 9]] = 0
+    part = fit(kind, pairs_of(opinions), features_of_taste(opinions))
+    found = scores(part)[:, [8, 9]]
+    assert np.isfinite(found).all()
+    for column in (0, 1):
+        assert np.corrcoef(found[:, column], truth[:, column])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("opinions", "names"),
+    [
+        ([[1, -1], [2, 1]], ["warp", "logistic", "likes", "seen", "opinion"]),
+        ([[1, 2], [2, 1]], ["warp", "likes", "seen"]),
+        ([[1, 1], [0, 1]], ["warp", "likes"]),
+    ],
+)
+def test_what_cannot_teach_is_left_out(opinions, names):
+    tasks = plan_parts(pairs_of(np.array(opinions)), Features(), recipe(), 0)
+    assert [work(**arguments).name for work, arguments in tasks] == names
+
+
+@pytest.mark.parametrize("kind", ["warp", "logistic"])
+def test_a_fit_is_seeded(kind):
+    pairs = pairs_of(tasteful(100, 12))
+    assert fit(kind, pairs).users.tobytes() == fit(kind, pairs).users.tobytes()
+    work = {"warp": fit_warp, "logistic": fit_logistic}[kind]
+    other = work(pairs, Features(), recipe(**LONG), 1)
+    assert other.users.tobytes() != fit(kind, pairs).users.tobytes()
+
+
+def test_the_product_of_the_arrays_is_what_lightfm_says():
+    """Every bias and every sign that LightFM has is in the arrays, but for the product's own."""
+    part = fit("warp", pairs_of(tasteful(60, 10)))
+    users = np.arange(60, dtype=np.int32)
+    for product in range(10):
+        said = part.fitted.predict(np.full(60, product, np.int32), users)
+        ours = scores(part)[:, product]
+        assert ours - ours[0] == pytest.approx(said - said[0], abs=1e-4)
+    logistic = fit("logistic", pairs_of(tasteful(60, 10)))
+    rows, columns = (each.ravel().astype(np.int32) for each in np.indices((60, 10)))
+    said = logistic.fitted.predict(rows, columns)
+    assert scores(logistic)[rows, columns] == pytest.approx(said, abs=1e-4)
