@@ -112,7 +112,7 @@ def draw_interest(
     free = ~_among(key, acted) & ~_among(key, liking)
     others, beside = others[free], beside[free]
     drawn = np.bincount(columns, minlength=products) * negatives / users
-    ratio = np.log((taken.size / max(liked.size, 1)) / np.maximum(drawn, 1e-12))
+    ratio = np.log(max(taken.size, 1) / max(liked.size, 1) / np.maximum(drawn, 1e-12))
     all_columns = np.concatenate([columns, beside])
     return Drawn(
         np.concatenate([rows, others]),

@@ -68,6 +68,7 @@ def load_recipe(home: Home) -> Recipe:
         found: dict[str, Any] = tomllib.loads(home.recipe.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(home.recipe), "file", f"is not TOML: {error}") from error
+    settings.apply(NAME, settings.specs(NAME), found, str(home.recipe))
     flat = {
         f"{section}.{key}": value for section, keys in found.items() for key, value in keys.items()
     }
