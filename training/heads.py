@@ -49,6 +49,7 @@ class Units:
     activity: tuple[float, float]
     popularity: tuple[float, float]
     bends: Array  # where the effect of activity may bend
+    least: float  # popularity of the least liked product that has a like
 
     @classmethod
     def of(cls, pairs: Pairs) -> Units:
@@ -60,15 +61,18 @@ class Units:
             (float(acts.mean()), float(acts.std()) or 1.0),
             (float(likes.mean()), float(likes.std()) or 1.0),
             bends,
+            float(likes[likes > 0].min()),
         )
 
     def sides(self, pairs: Pairs) -> Sides:
         """The features of users and products that a set of pairs gives."""
         user, product = pairs.counts(1), pairs.counts(0)
         busy = activity(user["acts"], pairs.shape[1])
+        # products without a like taught the heads nothing: they weigh the parts as the least liked
+        liked = np.maximum(np.log1p(product["likes"]), self.least)
         return Sides(
             (busy - self.activity[0]) / self.activity[1],
-            (np.log1p(product["likes"]) - self.popularity[0]) / self.popularity[1],
+            (liked - self.popularity[0]) / self.popularity[1],
             user_features(**user, bends=self.bends, busy=busy),
             np.column_stack(
                 [
