@@ -1,0 +1,379 @@
+"""The command from outside: what scripts and people get, what it costs to ask for help."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import typer
+
+from api.cli import app, main
+from engine.operations.keys import list_keys
+from engine.store.artefacts import champion, versions
+from engine.store.home import Home
+from tests.training.planted import events_like, quick_home, tasteful, tiny_home
+from tests.training.test_gate import poison
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("polars", "lightfm", "optuna", "sklearn", "scipy", "numpy", "flask", "deltalake", "pandas")
+
+
+OPINIONS = tasteful(150, 12)
+PEOPLE = int((OPINIONS != 0).any(axis=1).sum())
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs the command as a shell would: words in, exit code and both outputs out."""
+
+    def run(home: Home | Path, *words: str) -> Said:
+        folder = home.root if isinstance(home, Home) else home
+        monkeypatch.setattr(sys, "argv", ["mokhatab", "--home", str(folder), *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with a champion; read only."""
+    from training.flow import retrain
+
+    found = quick_home(
+        tmp_path_factory.mktemp("cli") / "home", events_like(OPINIONS, product="کالا{:d}")
+    )
+    retrain(found)
+    return found
+
+
+def verbs() -> list[tuple[str, ...]]:
+    command = typer.main.get_command(app)
+    found: list[tuple[str, ...]] = []
+    for name, each in command.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(each, "commands", None)
+        found += [(name, part) for part in inner] if inner else [(name,)]
+    return found
+
+
+def command_of(path: tuple[str, ...]) -> Any:
+    found: Any = typer.main.get_command(app)
+    for name in path:
+        found = found.commands[name]
+    return found
+
+
+def test_asking_for_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['mokhatab', *sys.argv[1:]]\n"
+        "from api.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        f"heavy = [name for name in {HEAVY} if name in sys.modules]\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    for words in (["--help"], ["segments", "--help"], ["models", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("path", verbs(), ids=" ".join)
+def test_every_verb_says_what_it_does(path):
+    command = command_of(path)
+    assert command.help
+    assert command.help[0].isupper()
+    assert command.help.rstrip().endswith((".", "probability"))
+    example = command.epilog or ""
+    if example.startswith("Example: "):
+        assert example.startswith("Example: mokhatab ")
+        assert " ".join(path) in example
+
+
+@pytest.mark.parametrize("path", verbs(), ids=" ".join)
+def test_every_verb_but_those_that_stay_speaks_json(path):
+    options = {word for option in command_of(path).params for word in option.opts}
+    assert ("--json" in options) == (path[0] not in ("serve", "demo"))
+
+
+def test_the_verbs_people_script_against_are_there():
+    assert {
+        ("ingest",), ("tune",), ("retrain",), ("score",), ("segments",), ("audience",),
+        ("curve",), ("models", "list"), ("models", "show"), ("models", "promote"),
+        ("models", "rollback"), ("keys", "create"), ("doctor",), ("serve",), ("demo",),
+    } <= set(verbs())  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "empty.parquet", "empty.ndjson"])
+def test_an_empty_file_ends_in_one_line(run, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"")
+    said = run(tmp_path / "home", "ingest", str(path))
+    assert said.code == 1
+    assert said.out == ""
+    assert said.err.startswith(f"mokhatab: {path}")
+    assert said.err.count("\n") == 1
+
+
+def test_a_truncated_file_ends_in_one_line_and_stores_nothing(run, tmp_path):
+    path = tmp_path / "events.parquet"
+    events_like(tasteful(30, 4)).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    said = run(tmp_path / "home", "ingest", str(path), "--json")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"mokhatab: {path}")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err
+    assert run(tmp_path / "home", "retrain").code == 1
+
+
+def test_a_file_that_is_not_there_is_named(run, tmp_path):
+    said = run(tmp_path, "ingest", str(tmp_path / "nowhere.csv"))
+    assert said.code != 0
+    assert "nowhere.csv" in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("segments", "p1"),
+        ("curve", "p1"),
+        ("score", "--out", "x.csv"),
+        ("audience", "p1", "--share", "0.1", "--out", "x.csv"),
+        ("models", "show"),
+        ("models", "rollback"),
+    ],
+)
+def test_without_a_model_the_way_to_one_is_said(run, tmp_path, words):
+    said = run(tmp_path, *words)
+    assert (said.code, said.out) == (1, "")
+    assert (
+        said.err
+        == "mokhatab: no model yet: run `mokhatab ingest EVENTS`, then `mokhatab retrain`\n"
+    )
+
+
+def test_without_events_a_retrain_says_so(run, tmp_path):
+    said = run(tmp_path, "retrain", "--json")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "mokhatab: no events yet: run `mokhatab ingest EVENTS`\n"
+
+
+def test_an_unknown_product_names_those_that_are_near(run, home):
+    said = run(home, "segments", "کالا33")
+    assert said.code == 1
+    assert "کالا3" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_ingest_then_retrain_then_ask(run, tmp_path):
+    home = quick_home(tmp_path / "home")
+    path = tmp_path / "events.csv"
+    events_like(tasteful(100, 8)).drop("event_id").write_csv(path)
+    counts = run(home, "ingest", str(path), "--json")
+    assert counts.code == 0
+    assert counts.json["events"]["stored"] == counts.json["events"]["read"] > 300
+    learned = run(home, "retrain", "--json")
+    assert learned.code == 0
+    assert learned.json["promoted"] is True
+    assert learned.json["version"] == champion(home)
+    answer = run(home, "segments", "p00003", "--json", "--limit", "2")
+    assert answer.json["product_id"] == "p00003"
+    assert len(answer.json["segments"]) <= 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "ndjson"])
+def test_score_writes_every_user_with_every_product_once(run, home, tmp_path, ending):
+    path = tmp_path / f"scores.{ending}"
+    said = run(home, "score", "--out", str(path), "--json")
+    assert said.code == 0
+    found = {"csv": pl.read_csv, "parquet": pl.read_parquet, "ndjson": pl.read_ndjson}[ending](path)
+    assert found.columns == ["user_id", "product_id", "score", "probability"]
+    assert found.height == said.json["rows"] == PEOPLE * 12
+    assert found.select("user_id", "product_id").n_unique() == found.height
+    assert found["score"].is_finite().all()
+    assert found["probability"].is_between(0, 1).all()
+
+
+def test_score_of_some_products(run, home, tmp_path):
+    path = tmp_path / "scores.parquet"
+    said = run(home, "score", "--out", str(path), "--products", "کالا3,کالا5", "--json")
+    assert said.json["rows"] == 2 * PEOPLE
+    assert set(pl.read_parquet(path)["product_id"]) == {"کالا3", "کالا5"}
+    refused = run(home, "score", "--out", str(tmp_path / "other.parquet"), "--products", "new")
+    assert refused.code == 1
+    assert "Traceback" not in refused.err
+    assert not (tmp_path / "other.parquet").exists()
+
+
+@pytest.mark.parametrize("words", [("--share", "0.1"), ("--size", "15")])
+def test_an_audience_is_the_best_of_the_scores(run, home, tmp_path, words):
+    audience, scores = tmp_path / "audience.csv", tmp_path / "scores.parquet"
+    said = run(home, "audience", "کالا3", *words, "--out", str(audience), "--json")
+    assert said.json["rows"] == 15
+    run(home, "score", "--out", str(scores), "--products", "کالا3")
+    best = pl.read_parquet(scores).sort("score", descending=True).head(15)
+    assert pl.read_csv(audience)["user_id"].to_list() == best["user_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("segments", "کالا3"),
+        ("curve", "کالا3"),
+        ("models", "list"),
+        ("models", "show"),
+        ("keys", "list"),
+        ("doctor",),
+    ],
+)
+def test_json_is_all_that_is_printed_and_people_get_words(run, home, words):
+    scripted, read = run(home, *words, "--json"), run(home, *words)
+    assert scripted.code == read.code == 0
+    assert isinstance(scripted.json, dict)
+    assert scripted.err == ""
+    assert read.out.strip()
+    with pytest.raises(ValueError):
+        json.loads(read.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("segments", "کالا3", "--goal", "fame"),
+        ("segments", "کالا3", "--limit", "0"),
+        ("segments", "کالا3", "--channel", "telepathy"),
+        ("audience", "کالا3", "--out", "x.csv"),
+        ("audience", "کالا3", "--share", "1.5", "--out", "x.csv"),
+        ("audience", "کالا3", "--share", "nan", "--out", "x.csv"),
+        ("audience", "کالا3", "--size", "-1", "--out", "x.csv"),
+        ("audience", "کالا3", "--share", "0.1", "--out", "x.xlsx"),
+        ("models", "show", "../../etc"),
+        ("models", "promote", "20200101T000000-000000Z"),
+        ("keys", "create", "--name", "n", "--scopes", "everything"),
+        ("keys", "revoke", "none"),
+        ("demo", "--data", "netflix"),
+        ("retrain", "--seed", "-1"),
+        ("ingest",),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_is_refused_in_words(run, home, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    said = run(home, *words)
+    assert said.code in (1, 2)
+    assert said.out == ""
+    assert said.err.strip()
+    assert "Traceback" not in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_is_shown_once_and_works_by_its_hash(run, tmp_path):
+    said = run(
+        tmp_path, "keys", "create", "--name", "bidder", "--scopes", "segments:read", "--json"
+    )
+    assert set(said.json) == {"key"}
+    assert [key.name for key in list_keys(Home(tmp_path))] == ["bidder"]
+    listed = run(tmp_path, "keys", "list", "--json")
+    assert said.json["key"] not in listed.out
+    assert said.json["key"] not in run(tmp_path, "keys", "list").out
+
+
+def test_a_wrong_setting_is_told_in_one_line(run, tmp_path):
+    home = quick_home(tmp_path, events_like(tasteful(30, 4)))
+    (home.root / "configs" / "training.toml").write_text("[gate]\nconfidence = 2.0\n")
+    said = run(home, "retrain")
+    assert said.code == 1
+    assert "training.toml: gate.confidence: 2.0 is out of range; allowed: 0.5 to 0.999" in said.err
+    assert said.err.count("\n") == 1
+    examined = run(home, "doctor", "--json")
+    assert examined.code == 1
+    wrong = [one for one in examined.json["checks"] if not one["well"]]
+    assert [one["what"] for one in wrong] == ["settings"]
+    assert "gate.confidence" in wrong[0]["finding"]
+
+
+def test_the_doctor_finds_an_empty_home_well_and_says_what_comes_next(run, tmp_path):
+    said = run(tmp_path / "home", "doctor", "--json")
+    assert said.code == 0
+    assert said.json["well"] is True
+    told = {one["what"]: one["finding"] for one in said.json["checks"]}
+    assert "mokhatab ingest" in told["events"]
+    assert "mokhatab retrain" in told["champion"]
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_doctor_finds_a_spoilt_champion(run, home, tmp_path):
+    copy = Home(tmp_path / "home")
+    shutil.copytree(home.root, copy.root)
+    (copy.models / champion(copy) / "embeddings.npy").write_bytes(b"spoilt")
+    said = run(copy, "doctor", "--json")
+    assert said.code == 1
+    wrong = [one for one in said.json["checks"] if not one["well"]]
+    assert [one["what"] for one in wrong] == ["champion"]
+    assert "embeddings.npy" in wrong[0]["finding"]
+
+
+def test_a_champion_that_stays_is_exit_code_3(run, tmp_path):
+    home = tiny_home(tmp_path / "home")
+    assert run(home, "retrain", "--json").code == 0
+    first = champion(home)
+    poison(home)
+    said = run(home, "retrain", "--json")
+    assert said.code == 3
+    assert said.json["promoted"] is False
+    assert said.json["version"] != champion(home) == first
+    assert any(not check["passed"] for check in said.json["gate"])
+    moved = run(home, "models", "promote", said.json["version"], "--json")
+    assert moved.code == 0
+    assert champion(home) == said.json["version"]
+    assert run(home, "models", "rollback", "--json").json["version"] == first
+    listed = run(home, "models", "list", "--json").json["models"]
+    assert [one["version"] for one in listed] == versions(home)
+    assert [one["champion"] for one in listed] == [True, False]
+
+
+def test_a_second_retrain_is_exit_code_4(run, home, tmp_path):
+    code = "import sys, time\nfrom pathlib import Path\nfrom engine.store.locks import only_one\n"
+    code += "with only_one(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(home.lock)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        said = run(home, "retrain", "--json")
+        tuned = run(home, "tune", "--trials", "1", "--json")
+        holder.kill()
+    assert said.code == tuned.code == 4
+    assert (
+        said.err
+        == f"mokhatab: another retrain runs (process {holder.pid}); try again when it has ended\n"
+    )
+    assert (said.out, tuned.out) == ("", "")
