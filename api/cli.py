@@ -75,7 +75,8 @@ def _say(answer: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any]],
         return
     from rich.console import Console
 
-    Console().print(draw(answer))
+    # ids and names are other people's: brackets and colons in them are no markup
+    Console(markup=False, emoji=False).print(draw(answer))
 
 
 def _model(context: typer.Context) -> Any:
