@@ -193,6 +193,19 @@ def test_an_unknown_product_names_those_that_are_near(run, home):
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("id", ["[/]", "[red]x", ":smile:", "a[/b]c\\[", "--json", "'; drop"])
+def test_ids_that_look_like_markup_or_options_are_shown_as_they_are(run, tmp_path, id):
+    from training.flow import retrain
+
+    opinions = tasteful(60, 4)
+    home = quick_home(tmp_path, events_like(opinions, product=id + "{:d}"))
+    retrain(home)
+    for verb in ("segments", "curve"):
+        said = run(home, verb, "--", id + "2")
+        assert said.code == 0, said.err
+        assert id + "2" in said.out
+
+
 def test_ingest_then_retrain_then_ask(run, tmp_path):
     home = quick_home(tmp_path / "home")
     path = tmp_path / "events.csv"
