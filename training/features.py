@@ -13,6 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from engine.frames import FOLLOWEE, FOLLOWER
+
 Array = NDArray[Any]
 
 LEAST_PEOPLE = 5
@@ -85,3 +87,28 @@ def _edges(frame: pl.DataFrame) -> Array:
     if values.size == 0:
         return np.array([])
     return np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+
+
+def tie_matrix(follows: pl.DataFrame, users: pl.Series) -> sparse.csr_array | None:
+    """(users, users) float32: 1 where either follows the other; None where no two users do.
+
+    Ties to people outside `users`, and to oneself, do not count.
+    """
+    numbered = users.rename("id").to_frame().with_row_index("row")
+    found = follows.select(FOLLOWER, FOLLOWEE).unique()
+    for column in (FOLLOWER, FOLLOWEE):
+        named = numbered.rename({"id": column, "row": f"{column}_row"})
+        found = found.join(named, on=column)
+    one, other = (found[f"{column}_row"].to_numpy() for column in (FOLLOWER, FOLLOWEE))
+    apart = one != other
+    if not apart.any():
+        return None
+    rows, columns = np.concatenate([one, other]), np.concatenate([other, one])
+    both = np.concatenate([apart, apart])
+    ties = sparse.csr_array(
+        (np.ones(both.sum(), np.float32), (rows[both], columns[both])),
+        shape=(len(users), len(users)),
+    )
+    ties.sum_duplicates()
+    ties.data[:] = 1
+    return ties

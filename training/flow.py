@@ -23,7 +23,7 @@ from engine.store.artefacts import Model, champion, open_model, save, sweep, ver
 from engine.store.eventlog import scan_events, scan_table
 from engine.store.home import Home
 from engine.store.locks import only_one
-from training.features import feature_matrix
+from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
 from training.learn import Learned, Tick, learn
 from training.matrices import Pairs, pair_up
@@ -130,7 +130,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     }
     return Material(
         pairs,
-        _features(attributes, products, pairs, recipe),
+        _features(attributes, products, scan_table(home, "follows").collect(), pairs, recipe),
         Source(users, products, window, as_of, seed),
     )
 
@@ -152,16 +152,20 @@ def _describe_users(
 
 
 def _features(
-    users: pl.DataFrame, products: pl.DataFrame, pairs: Pairs, recipe: Recipe
+    users: pl.DataFrame,
+    products: pl.DataFrame,
+    follows: pl.DataFrame,
+    pairs: Pairs,
+    recipe: Recipe,
 ) -> Features:
-    chosen = recipe["features"]
+    chosen, ties = recipe["features"], tie_matrix(follows, pairs.users)
     if not chosen.use:
-        return Features()
+        return Features(ties=ties)
     sides = [
         feature_matrix(table, ids, key, weight=chosen.weight) if table.width > 1 else None
         for table, ids, key in ((users, pairs.users, USER), (products, pairs.products, PRODUCT))
     ]
-    return Features(users=sides[0], products=sides[1])
+    return Features(users=sides[0], products=sides[1], ties=ties)
 
 
 def _publish(

@@ -31,7 +31,7 @@ from training.heads import (
     fit_head,
 )
 from training.matrices import Pairs, set_aside
-from training.parts import Features, Part, plan_parts
+from training.parts import Features, Part, merge_copies, plan_parts
 from training.recipe import Recipe
 
 Array = NDArray[Any]
@@ -85,10 +85,11 @@ def learn(
     for part in run(tasks, backend=settings.backend, workers=settings.workers):
         parts.append(part)
         tick(part.name)
-    kept = {part.name for part in parts[whole:]}
-    full = [part for part in parts[:whole] if part.name in kept]
+    folded = merge_copies(parts[whole:])
+    kept = {part.name for part in folded}
+    full = [part for part in merge_copies(parts[:whole]) if part.name in kept]
     units = Units.of(learned)
-    fold = make_fold(learned, held, parts[whole:], units, recipe, seed)
+    fold = make_fold(learned, held, folded, units, recipe, seed)
     heads, judged, holdout = learn_heads(fold, recipe, most=settings.judged_products, seed=seed)
     tick("heads")
     stack = stack_parts(full, pairs, units, recipe, seed)

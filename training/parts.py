@@ -21,29 +21,32 @@ from training.recipe import Recipe
 
 Array = NDArray[Any]
 
-NEIGHBOURHOODS = ("likes", "seen", "opinion")
+NEIGHBOURHOODS = ("likes", "seen", "opinion", "lookalike")
+COSINE = (0.5, 0.0)
+"""Powers under which a neighbourhood compares users by the cosine of their likes."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Attributes of users and products, rows as in the pairs; None where there are none."""
+    """What is known besides acts, rows as in the pairs; None where there is nothing."""
 
     users: sparse.csr_array | None = None
     products: sparse.csr_array | None = None
+    ties: sparse.csr_array | None = None  # (users, users), 1 where either follows the other
 
 
 @dataclass(frozen=True)
 class Part:
     """`users @ products.T` scores pairs. `folding` takes acts to a user's row, where that is exact.
 
-    `fitted` is the LightFM object, kept for warm starts.
+    `fitted` holds LightFM objects by name, kept for warm starts.
     """
 
     name: str
     users: Array  # (users, width) float32
     products: Array  # (products, width) float32
     folding: Array | None = None  # (products, width) float32
-    fitted: Any = field(default=None, repr=False, compare=False)
+    fitted: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def plan_parts(
@@ -62,13 +65,38 @@ def plan_parts(
     shared: dict[str, Any] = {"pairs": pairs, "recipe": recipe, "seed": seed}
     opinions = bool((pairs.polarity < 0).any())
     indifferent = bool((pairs.polarity <= 0).any())
-    tasks: list[Task] = [(fit_warp, {**shared, "features": features, "warm": warm})]
+    fits: dict[str, Any] = {**shared, "features": features, "warm": warm}
+    tasks: list[Task] = [(fit_warp, {**fits, "copy": copy}) for copy in range(_copies(recipe))]
     if opinions:
-        tasks.append((fit_logistic, {**shared, "features": features, "warm": warm}))
-    for kind in NEIGHBOURHOODS:
-        if kind == "likes" or (kind == "opinion" and opinions) or (kind == "seen" and indifferent):
-            tasks.append((fit_part_neighbourhood, {**shared, "kind": kind}))
+        tasks.append((fit_logistic, fits))
+    wanted = {"likes": True, "seen": indifferent, "opinion": opinions, "lookalike": True}
+    tasks += [
+        (fit_part_neighbourhood, {**shared, "kind": kind})
+        for kind in NEIGHBOURHOODS
+        if wanted[kind]
+    ]
+    if features.ties is not None:
+        tasks.append((fit_ties, {**shared, "ties": features.ties}))
     return tasks
+
+
+def _copies(recipe: Recipe) -> int:
+    return int(recipe["warp"].copies)
+
+
+def merge_copies(parts: list[Part]) -> list[Part]:
+    """Joins the copies of WARP into one part that scores by their mean; others stay as they are.
+
+    Their audiences differ much by the seed alone; their mean is steadier and better than each.
+    """
+    copies = [part for part in parts if "warp" in part.name]
+    merged = Part(
+        "warp",
+        np.hstack([part.users for part in copies]),
+        np.hstack([part.products / np.float32(len(copies)) for part in copies]),
+        fitted={name: model for part in copies for name, model in part.fitted.items()},
+    )
+    return [merged, *(part for part in parts if "warp" not in part.name)]
 
 
 def fit_warp(
@@ -77,22 +105,27 @@ def fit_warp(
     recipe: Recipe,
     seed: int,
     warm: dict[str, Any] | None = None,
+    copy: int = 0,
 ) -> Part:
-    """LightFM by product: WARP on the transposed likes, so that products rank users."""
+    """LightFM by product: WARP on the transposed likes, so that products rank users.
+
+    Each copy draws its own random numbers.
+    """
     settings = recipe["warp"]
+    name = f"warp-{copy}"
     model = _lightfm(
         settings,
         loss="warp",
         max_sampled=settings.max_sampled,
         user_alpha=settings.product_alpha,
         item_alpha=settings.user_alpha,
-        random_state=seed,
+        random_state=np.random.RandomState([seed, copy]),
     )
     likes = pairs.likes.T.tocoo()
     interactions, weights = _entries(np.ones(likes.nnz), likes), _entries(likes.data, likes)
     sides = (_matrix(features.products), _matrix(features.users))
     if warm:
-        _start_from(model, warm, "warp", interactions, sides, ("products", "users"), pairs)
+        _start_from(model, warm, name, interactions, sides, ("products", "users"), pairs)
     _fit(model, interactions, weights, sides, settings.epochs)
     # users whom the draw shows as others learn, products without a like do not
     _forget_strangers(model, "item", pairs.rows, pairs.shape[0])
@@ -101,10 +134,10 @@ def fit_warp(
     _, products = model.get_user_representations(_matrix(features.products))
     # the product's own bias moves all users alike and is left to the heads
     return Part(
-        "warp",
+        name,
         np.column_stack([users, user_bias]).astype(np.float32),
         np.column_stack([products, np.ones(len(products))]).astype(np.float32),
-        fitted=model,
+        fitted={name: model},
     )
 
 
@@ -141,7 +174,7 @@ def fit_logistic(
         "logistic",
         np.column_stack([users, user_bias, ones(len(users))]).astype(np.float32),
         np.column_stack([products, ones(len(products)), product_bias]).astype(np.float32),
-        fitted=model,
+        fitted={"logistic": model},
     )
 
 
@@ -223,18 +256,31 @@ def _forget_strangers(model: Any, side: str, taught: Array, count: int) -> None:
 
 
 def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
-    """The linear neighbourhood of likes, of what was seen, or of likes against dislikes."""
+    """The linear neighbourhood of likes, of what was seen, or of likes against dislikes.
+
+    `lookalike` is that of likes once more, with users compared by cosine and smoothed strongly:
+    who is like those who like the product.
+    """
     settings = recipe["neighbourhood"]
-    matrix = {
-        "likes": lambda: pairs.likes,
-        "seen": lambda: pairs.seen,
-        "opinion": lambda: pairs.opinions,
-    }[kind]()
+    matrix = {"seen": lambda: pairs.seen, "opinion": lambda: pairs.opinions}
+    powers = COSINE if kind == "lookalike" else (settings.user_power, settings.product_power)
     found = fit_neighbourhood(
-        matrix,
+        matrix.get(kind, lambda: pairs.likes)(),
         rank=settings.rank,
         ridge=getattr(settings, f"{kind}_ridge"),
-        powers=(settings.user_power, settings.product_power),
+        powers=powers,
         seed=seed,
     )
     return Part(kind, found.users, found.products, folding=found.folding)
+
+
+def fit_ties(pairs: Pairs, recipe: Recipe, seed: int, ties: sparse.csr_array) -> Part:
+    """What those like whom a user follows or is followed by, through the neighbourhood of likes.
+
+    Friends' rows are summed over the root of their number, so that many friends say more than
+    one, but not many times more.
+    """
+    likes = fit_part_neighbourhood(pairs, recipe, seed, "likes")
+    number = np.maximum(np.asarray(ties.sum(1)).ravel(), 1)
+    users = sparse.diags_array(number**-0.5) @ (ties @ likes.users)
+    return Part("ties", np.asarray(users, np.float32), likes.products)

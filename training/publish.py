@@ -148,7 +148,7 @@ def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Ar
     weights = [user_weights(stack, head) for head in learned.heads]
     return {
         "columns": np.array([spans.get(name, (-1, -1)) for name in PARTS], np.int64),
-        **{name: _folding_of(parts, name, pairs.shape[1]) for name in PARTS if name not in BRIDGED},
+        **{part.name: part.folding for part in stack.parts if part.folding is not None},
         "bridge_products": bridge_products,
         "bridge": bridge,
         "activity": np.array([*learned.units.activity, float(stack.by_activity)]),
@@ -157,8 +157,3 @@ def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Ar
         "interest_terms": weights[0],
         "probability_terms": weights[1],
     }
-
-
-def _folding_of(parts: dict[str, Any], name: str, products: int) -> Array:
-    found: Array = parts[name].folding if name in parts else np.zeros((products, 1), np.float32)
-    return found

@@ -30,7 +30,7 @@ from training.flow import Material, gather
 from training.heads import Units
 from training.learn import learn_heads, make_fold, split
 from training.matrices import Pairs
-from training.parts import Part, plan_parts
+from training.parts import Part, merge_copies, plan_parts
 from training.recipe import Range, Recipe, as_toml, load_recipe, load_search
 from training.report import steps
 
@@ -43,6 +43,8 @@ SECTION_OF = {
     "likes": "neighbourhood",
     "seen": "neighbourhood",
     "opinion": "neighbourhood",
+    "lookalike": "neighbourhood",
+    "ties": "neighbourhood",
 }
 FINALISTS = 3
 TOGETHER = 2
@@ -91,7 +93,7 @@ class Bench:
     def parts(self, recipe: Recipe) -> list[Part]:
         """The parts of a recipe, all fitted by now."""
         planned = plan_parts(self.learned, self.material.features, recipe, self.seed)
-        return [self._parts[_key(task, recipe)] for task in planned]
+        return merge_copies([self._parts[_key(task, recipe)] for task in planned])
 
     def fit(self, recipes: list[Recipe]) -> None:
         """Fits what the recipes need, at the same time where there are workers."""
@@ -127,10 +129,10 @@ def _key(task: Any, recipe: Recipe) -> str:
     work, arguments = task
     name = arguments.get("kind", work.__name__.removeprefix("fit_"))
     values = dict(recipe[SECTION_OF[name]].values)
-    if name in ("likes", "seen", "opinion"):
-        own = f"{name}_ridge"
+    if SECTION_OF[name] == "neighbourhood":
+        own = "likes_ridge" if name == "ties" else f"{name}_ridge"
         values = {key: value for key, value in values.items() if key == own or "ridge" not in key}
-    return f"{name} {sorted(values.items())}"
+    return f"{name} {arguments.get('copy')} {sorted(values.items())}"
 
 
 def worth(figures: dict[str, float | None], weights: Section) -> float:
@@ -165,7 +167,9 @@ def tune(
         bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
         study = _open_study(home, seed)
         most = trials or (settings["tune"].trials if timeout is None else 100_000)
-        search = _Search(bench, study, recipe, list(load_search().items()))
+        # one copy of WARP tells recipes apart as well as several, in less time
+        tried = recipe.changed({"warp.copies": 1})
+        search = _Search(bench, study, tried, list(load_search().items()))
         # finalists are fitted once more at the end, which takes its share of the time
         patience = None if timeout is None else 0.8 * timeout
         with steps(console, "tune", most) as tick:
@@ -175,7 +179,7 @@ def tune(
                 for value in search.round(count):
                     tick(f"best {search.best_value():.4f}, last {value}")
                 done += count
-        return _keep(home, search, recipe, seed)
+        return _keep(home, search, tried, seed)
 
 
 def _open_study(home: Home, seed: int) -> optuna.Study:

@@ -22,7 +22,7 @@ from training.parts import Part
 def save_fitted(home: Home, version: str, parts: list[Part], pairs: Pairs) -> None:
     """Writes the LightFM objects of a version, with the ids their rows belong to."""
     content = {
-        "models": {part.name: part.fitted for part in parts if part.fitted is not None},
+        "models": {name: model for part in parts for name, model in part.fitted.items()},
         "users": pairs.users.to_list(),
         "products": pairs.products.to_list(),
     }

@@ -8,10 +8,10 @@ of a user is predicted by ridge regression from the mean embeddings of the produ
 disliked and from their counts, learned over the users of the training.
 
 The arrays: `columns` (parts, 2) first and last column of each part among the embeddings, in the
-order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion` (products,
-width); `bridge_products` (products, w) and `bridge` (2 w + 3, LightFM's columns); `activity`
-mean, deviation and whether embeddings are repeated times activity; `bends`; `interest_terms` and
-`probability_terms` the weights of `user_features`, then that of activity.
+order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion`, `lookalike`
+(products, width); `bridge_products` (products, w) and `bridge` (2 w + 3, LightFM's columns);
+`activity` mean, deviation and whether embeddings are repeated times activity; `bends`;
+`interest_terms` and `probability_terms` the weights of `user_features`, then that of activity.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.interests.activity import activity, user_features
 Array = NDArray[Any]
 Acts = sparse.csr_array
 
-PARTS = ("warp", "logistic", "likes", "seen", "opinion")
+PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties")
 BRIDGED = ("warp", "logistic")
 
 
@@ -49,7 +49,8 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
     """
     columns = folding["columns"]
     plain = np.zeros((likes.shape[0], int(columns.max())), np.float32)
-    acts = {"likes": likes, "seen": seen, "opinion": likes - dislikes}
+    # nobody's ties are known on arrival: those columns stay zero
+    acts = {"likes": likes, "seen": seen, "opinion": likes - dislikes, "lookalike": likes}
     for name, (start, stop) in zip(PARTS, columns, strict=True):
         if start >= 0 and name in acts:
             plain[:, start:stop] = acts[name] @ folding[name]
