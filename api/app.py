@@ -19,7 +19,7 @@ from flask import Flask
 from api import problems
 from api.http import access, docs, health, products, users
 from api.http.answers import Answers, Shelf
-from api.http.contract import build
+from api.http.contract import Noun, build
 from api.http.desk import Desk
 from api.http.edge import Edge
 from api.http.metrics import Metrics
@@ -57,7 +57,13 @@ def create_app(
         entries=chosen["answers"].entries, largest=int(chosen["answers"].mebibytes * MIB)
     )
     desk = Desk(holder, answers=answers, valid_hours=chosen["models"].valid_hours)
-    app, needed = _with_routes(desk, metrics, block_rows=chosen["audiences"].block_rows)
+    newcomers_of = home if chosen["newcomers"].fold_in else None
+    nouns = [
+        products.routes(desk, block_rows=chosen["audiences"].block_rows),
+        users.routes(desk, newcomers_of),
+        health.routes(desk),
+    ]
+    app, needed = _with_routes(nouns, desk, metrics)
     app.extensions |= {"mokhatab.log": log, "mokhatab.holder": holder, "mokhatab.answers": answers}
     app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
     problems.register(app)
@@ -74,9 +80,8 @@ def create_app(
 
 
 def _with_routes(
-    desk: Desk, metrics: Metrics, *, block_rows: int
+    nouns: list[Noun], desk: Desk, metrics: Metrics
 ) -> tuple[Flask, dict[str, str | None]]:
-    nouns = [products.routes(desk, block_rows=block_rows), users.routes(desk), health.routes(desk)]
     app, needed = build(nouns, version=version("mokhatab"))
     for endpoint in (*docs.add_docs(app), health.add_metrics(app, desk, metrics)):
         needed[endpoint] = None

@@ -7,6 +7,9 @@ Never: training in a serving process, or a request cut off because the server wa
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
+import importlib
 import os
 import shutil
 import signal
@@ -25,6 +28,21 @@ from engine.store.catalog import open_catalog
 from engine.store.home import Home
 
 APPLICATION = "api.serve:application"
+SHARED = (
+    "api.http.access",
+    "api.http.docs",
+    "api.http.edge",
+    "api.http.schemas",
+    "flask_openapi.openapi",
+    "limits.strategies",
+    "prometheus_client.multiprocess",
+    "scipy.sparse",
+    "sqlalchemy.dialects.sqlite",
+    "structlog",
+)
+"""Loaded once, before the workers are forked, so that they share its pages. Not polars: it
+starts threads, and a fork has none of them."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 WORKERS = "MOKHATAB_WORKERS"
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -69,6 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
         pass  # its shape is brought up to date here, before several processes open it
     figures = tempfile.mkdtemp(prefix="mokhatab-figures-")
     os.environ.update(_environment(home, workers, figures))
+    for module in SHARED:
+        importlib.import_module(module)
+    gc.freeze()  # a collector that looks at shared pages would make them its own
     server = _server(chosen, asked.target, workers=workers)
     server.bind_addr, server.bind_port = asked.host or chosen.host, asked.port or chosen.port
     try:
@@ -82,11 +103,21 @@ def application() -> Flask:
     # Until the worker listens it has nothing to finish, and would ignore what its parent handles.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_DFL)
+    _return_memory_soon()
     from api.app import create_app  # after the environment is set: figures are shared by it
 
     home = Home(settings.default_home())
     log_to = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
     return create_app(home, workers=int(os.environ.get(WORKERS, "1")), log_to=log_to)
+
+
+def _return_memory_soon() -> None:
+    """Rankings need large arrays for an instant; the allocator shall not keep them afterwards."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
+    if mallopt is not None:
+        for option, value in ((M_MMAP_THRESHOLD, 1 << 18), (M_TRIM_THRESHOLD, 1 << 20)):
+            mallopt(option, value)
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:
@@ -97,6 +128,9 @@ def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:
         # Processes that each start a thread per core only take turns: one per request is best.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+        # polars brings an allocator of its own: it too gives back what it no longer needs.
+        "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",
     }
 
 

@@ -137,4 +137,5 @@ class Membership(Strict):
 
 class UserSegments(Stamped):
     users: dict[str, list[Membership]] = Field(description="Segments by user id")
+    newcomers: list[str] = Field(description="Ids that came after training, folded in")
     unknown: list[str] = Field(description="Ids that the model does not know")

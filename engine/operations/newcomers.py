@@ -22,10 +22,12 @@ from engine.store.eventlog import scan_events
 from engine.store.home import Home
 
 
-def embed_newcomers(home: Home, model: Model, user_ids: list[str]) -> tuple[list[str], Folded]:
+def embed_newcomers(
+    home: Home, model: Model, user_ids: list[str]
+) -> tuple[list[str], Folded | None]:
     """Embeds those of the users who acted on a known product since the model's last event.
 
-    Returns their ids, sorted, and what `engine.interests.folding` makes of their acts.
+    Returns their ids, sorted, and what `engine.interests.folding` makes of their acts, if any.
     """
     since = datetime.fromisoformat(model.as_of)
     events = scan_events(home, since=since).filter(pl.col(USER).is_in(user_ids))
@@ -34,6 +36,8 @@ def embed_newcomers(home: Home, model: Model, user_ids: list[str]) -> tuple[list
     known = index(model).products
     pairs = pairs.filter(pl.col(PRODUCT).is_in(list(known)))
     ids = pairs[USER].unique().sort().to_list()
+    if not ids:
+        return [], None
     numbers = {id: row for row, id in enumerate(ids)}
     rows = np.array([numbers[id] for id in pairs[USER]], np.int64)
     columns = np.array([known[id] for id in pairs[PRODUCT]], np.int64)

@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
-from deltalake import DeltaTable
 
 from engine import frames
 from engine.errors import FrameError, UnknownEntity
@@ -98,7 +97,7 @@ def scan_table(home: Home, name: str) -> pl.LazyFrame:
         UnknownEntity: there is no such table.
     """
     path = _path(home, name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if _version(path) < 0:
         return pl.LazyFrame(schema=KINDS[name].columns)
     return pl.scan_delta(path)
 
@@ -180,10 +179,14 @@ def replace_table(home: Home, name: str, rows: pl.DataFrame, *, locked: bool = F
 
 def version(home: Home) -> dict[str, int]:
     """How many changes each table has seen: equal numbers mean equal data. Empty tables are -1."""
-    return {
-        name: DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
-        for name, path in ((name, _path(home, name)) for name in KINDS)
-    }
+    return {name: _version(path) for name, path in ((name, _path(home, name)) for name in KINDS)}
+
+
+def _version(path: Path) -> int:
+    # Loaded where a table is opened: serving names tables, and mostly opens none.
+    from deltalake import DeltaTable
+
+    return DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
 
 
 @contextmanager

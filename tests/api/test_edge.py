@@ -185,3 +185,16 @@ def test_serving_does_not_import_what_trains() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
     )
     assert found.stdout.split() == []
+
+
+def test_what_workers_share_starts_no_thread() -> None:
+    script = (
+        "import importlib, os, sys, api.serve\n"
+        "for module in api.serve.SHARED: importlib.import_module(module)\n"
+        "print('polars' in sys.modules, len(os.listdir('/proc/self/task')))"
+    )
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=alone
+    )
+    assert found.stdout.split() == ["False", "1"]

@@ -24,7 +24,16 @@ from engine.store.home import Home
 from tests.api.planted import planted
 from tests.benchmarks.served import Served, served
 
-USERS, WIDTH, PRODUCTS, MEMBERSHIPS, REQUESTS = 2_000_000, 64, 300, 5, 60
+USERS, WIDTH, PRODUCTS, MEMBERSHIPS, REQUESTS = 2_000_000, 64, 300, 5, 40
+PATHS = (
+    "segments",
+    "curve",
+    "audience?share=0.05",
+    "audience?share=0.01&goal=sales",
+    "audience?share=0.01&goal=loyalty",
+    "segments?channel=telegram",
+)
+RARELY = 5  # the last two read every column of the users, and take seconds
 MIB = 1 << 20
 COMMAND = "python -m tests.benchmarks.memory"
 
@@ -70,10 +79,10 @@ def _pss(pid: int) -> int:
 def _touch(server: Served, key: str, model: Model) -> None:
     """Rankings read every embedding and term; segments, curves and users the tables."""
     users = model.users["user_id"]
-    batches = np.array_split(np.random.default_rng(3).integers(0, USERS, 20_000), REQUESTS)
+    batches = np.array_split(np.random.default_rng(3).integers(0, USERS, 50 * REQUESTS), REQUESTS)
     for number, rows in enumerate(batches):
         product = quote(str(model.products["product_id"][number % PRODUCTS]), safe="")
-        for path in ("segments", "curve", "audience?share=0.05", "audience?share=0.01&goal=sales"):
+        for path in PATHS if number % RARELY == 0 else PATHS[:-2]:
             _read(server, f"/v1/products/{product}/{path}", key)
         body = json.dumps({"user_ids": users.gather(rows).to_list()})
         _read(server, "/v1/users:segments", key, body.encode())
