@@ -3,6 +3,7 @@
 PYTHON := $(or $(MOKHATAB_PYTHON),python3)
 BIN := .venv/bin
 SERVE ?= 1
+DATA ?= world
 export LIGHTFM_NO_CFLAGS := 1
 
 .PHONY: help install demo test test-slow check bench serve lock clean
@@ -21,8 +22,8 @@ install: .venv/installed  ## Make .venv from the lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: install  ## A planted world: train, compare with the truth, serve (SERVE=0 ends after printing)
-	$(BIN)/mokhatab demo $(if $(filter 0,$(SERVE)),--no-serve)
+demo: install  ## A planted world: train, compare with the truth, serve (SERVE=0 ends; DATA=movielens)
+	$(BIN)/mokhatab --home var/demo-$(DATA) demo --data $(DATA) $(if $(filter 0,$(SERVE)),--no-serve)
 
 serve: install  ## Serve the champion over HTTP
 	$(BIN)/mokhatab serve

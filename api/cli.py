@@ -392,3 +392,7 @@ def main() -> None:
     except EngineError as error:
         sys.stderr.write(f"mokhatab: {error}\n")
         sys.exit(4 if isinstance(error, Busy) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -73,18 +73,17 @@ def segments(answer: Answer) -> RenderableType:
     """Segments of a product, best first."""
     right = ("people", "interest", "P(like)", "lift", "overlap")
     title = f"{answer['product_id']}: whom to address (model {answer['model_version']})"
-    table = _table(title, "", "segment", *right, "why", right=right)
+    table = _table(title, "", "segment", *right, right=right)
     for rank, one in enumerate(answer["segments"], 1):
         lift = one["lift"]
         table.add_row(
             str(rank),
-            Text(one["name"]),
+            Text.assemble(one["name"], "\n", (one["reason"], "dim")),
             f"{one['size']:,}",
             f"{one['interest']:.2%}",
             f"{one['probability']:.0%}",
             f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
             f"{one['overlap']:.0%}",
-            Text(one["reason"]),
         )
     if not answer["segments"]:
         return Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
