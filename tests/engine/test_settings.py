@@ -46,7 +46,7 @@ def test_every_setting_has_a_sentence_a_default_and_what_is_allowed(spec):
     assert spec.about.endswith(".")
     assert len(spec.about.split()) >= 3
     assert spec.default is not None
-    assert isinstance(spec.default, str) or spec.choices or spec.low < spec.high
+    assert isinstance(spec.default, str | bool) or spec.choices or spec.low < spec.high
     assert spec.checked(spec.default) == spec.default
 
 

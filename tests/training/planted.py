@@ -26,6 +26,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = {
     "warp.factors": 16,
     "warp.epochs": 8,
+    "warp.copies": 2,
     "logistic.factors": 8,
     "logistic.epochs": 8,
     "neighbourhood.rank": 32,

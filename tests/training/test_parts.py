@@ -15,6 +15,7 @@ from training.parts import (
     fit_logistic,
     fit_part_neighbourhood,
     fit_warp,
+    merge_copies,
     plan_parts,
 )
 
@@ -170,9 +171,12 @@ def test_a_product_that_nobody_acted_on_is_known_by_its_features(kind):
 @pytest.mark.parametrize(
     ("opinions", "names"),
     [
-        ([[1, -1], [2, 1]], ["warp", "logistic", "likes", "seen", "opinion"]),
-        ([[1, 2], [2, 1]], ["warp", "likes", "seen"]),
-        ([[1, 1], [0, 1]], ["warp", "likes"]),
+        (
+            [[1, -1], [2, 1]],
+            ["warp-0", "warp-1", "logistic", "likes", "seen", "opinion", "lookalike"],
+        ),
+        ([[1, 2], [2, 1]], ["warp-0", "warp-1", "likes", "seen", "lookalike"]),
+        ([[1, 1], [0, 1]], ["warp-0", "warp-1", "likes", "lookalike"]),
     ],
 )
 def test_what_cannot_teach_is_left_out(opinions, names):
@@ -194,10 +198,21 @@ def test_the_product_of_the_arrays_is_what_lightfm_says():
     part = fit("warp", pairs_of(tasteful(60, 10)))
     users = np.arange(60, dtype=np.int32)
     for product in range(10):
-        said = part.fitted.predict(np.full(60, product, np.int32), users)
+        said = part.fitted["warp-0"].predict(np.full(60, product, np.int32), users)
         ours = scores(part)[:, product]
         assert ours - ours[0] == pytest.approx(said - said[0], abs=1e-4)
     logistic = fit("logistic", pairs_of(tasteful(60, 10)))
     rows, columns = (each.ravel().astype(np.int32) for each in np.indices((60, 10)))
-    said = logistic.fitted.predict(rows, columns)
+    said = logistic.fitted["logistic"].predict(rows, columns)
     assert scores(logistic)[rows, columns] == pytest.approx(said, abs=1e-4)
+
+
+def test_copies_of_warp_differ_and_are_joined_into_their_mean():
+    pairs = pairs_of(tasteful(60, 10))
+    copies = [fit_warp(pairs, Features(), recipe(), 0, copy=copy) for copy in (0, 1)]
+    assert copies[0].users.tobytes() != copies[1].users.tobytes()
+    likes = fit("likes", pairs)
+    merged, other = merge_copies([*copies, likes])
+    assert (merged.name, other) == ("warp", likes)
+    assert scores(merged) == pytest.approx((scores(copies[0]) + scores(copies[1])) / 2, abs=1e-5)
+    assert set(merged.fitted) == {"warp-0", "warp-1"}

@@ -42,10 +42,10 @@ def test_what_was_saved_is_loaded(tmp_path):
     parts = [work(pairs, Features(), recipe(), 0) for work in (fit_warp, fit_logistic)]
     save_fitted(home, "v", parts, pairs)
     found = load_fitted(home, "v")
-    assert set(found["models"]) == {"warp", "logistic"}
+    assert set(found["models"]) == {"warp-0", "logistic"}
     assert found["users"] == pairs.users.to_list()
     assert found["products"] == pairs.products.to_list()
-    ours, theirs = parts[0].fitted, found["models"]["warp"]
+    ours, theirs = parts[0].fitted["warp-0"], found["models"]["warp-0"]
     assert (ours.item_embeddings == theirs.item_embeddings).all()
 
 
@@ -108,7 +108,7 @@ def continued(pairs: Pairs, before: Pairs, epochs: int = 1) -> tuple[np.ndarray,
     """Item rows of WARP after few epochs on `pairs`: started from a long fit, and started cold."""
     long = fit_warp(before, Features(), recipe(warp__epochs=30), 0)
     warm = {
-        "models": {"warp": long.fitted},
+        "models": long.fitted,
         "users": before.users.to_list(),
         "products": before.products.to_list(),
     }
@@ -146,7 +146,7 @@ def test_another_width_starts_cold():
     pairs = pairs_of(tasteful(60, 8))
     long = fit_warp(pairs, Features(), recipe(warp__factors=4), 0)
     warm = {
-        "models": {"warp": long.fitted},
+        "models": long.fitted,
         "users": pairs.users.to_list(),
         "products": pairs.products.to_list(),
     }
