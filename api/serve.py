@@ -35,13 +35,17 @@ SHARED = (
     "api.http.schemas",
     "flask_openapi.openapi",
     "limits.strategies",
+    "polars",
     "prometheus_client.multiprocess",
     "scipy.sparse",
     "sqlalchemy.dialects.sqlite",
     "structlog",
 )
-"""Loaded once, before the workers are forked, so that they share its pages. Not polars: it
-starts threads, and a fork has none of them."""
+"""Loaded once, before the workers are forked, so that they share its pages.
+
+A fork has none of its parent's threads. Of these modules only polars starts one, an idle one that
+tidies up after queries which did not fit into memory; its pool begins with a worker's first query.
+"""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
 WORKERS = "MOKHATAB_WORKERS"
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
@@ -129,8 +133,9 @@ def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "POLARS_MAX_THREADS": "1",
-        # polars brings an allocator of its own: it too gives back what it no longer needs.
-        "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",
+        # polars brings an allocator of its own: it too gives back what it no longer needs, and
+        # does so without threads, which would be missing in a fork.
+        "_RJEM_MALLOC_CONF": "background_thread:false,narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",
     }
 
 
