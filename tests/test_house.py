@@ -29,7 +29,7 @@ HOSTS = (
     "python" + "hosted",
     "registry.npm" + "js",
     "npmjs" + ".com",
-    "deb.debian",
+    "deb." + "debian",
 )
 PLACES = re.compile(r"/(?:work|root|home/[a-z]+|Users/[A-Za-z]+)/")
 
