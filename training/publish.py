@@ -80,6 +80,7 @@ def _segments(
             (np.ones_like(likes.data), likes.indices, likes.indptr), likes.shape
         ),
         embeddings=scorer.embeddings,
+        tastes=tastes(learned),
         interest=scorer.interest,
         probability=scorer.probability,
         holdout=learned.holdout,
@@ -91,6 +92,21 @@ def _segments(
         goals=configs.load_rows("goals", home.root),
         seed=source.seed,
     )
+
+
+def tastes(learned: Learned) -> Array:
+    """(users, width) float32: embeddings less what follows from how much somebody does.
+
+    Each column's regression on activity and its square is taken away, so that communities are
+    people who like the same, not people who do as much.
+    """
+    stack = learned.stack
+    width = sum(part.users.shape[1] for part in stack.parts)
+    plain, busy = learned.scorer.embeddings[:, :width], stack.sides.activity
+    known = np.column_stack([np.ones_like(busy), busy, busy**2]).astype(np.float32)
+    effect = np.linalg.lstsq(known.T @ known, known.T @ plain, rcond=None)[0]
+    found: Array = plain - known @ effect
+    return found
 
 
 def describe_products(pairs: Pairs, table: pl.DataFrame, learned: Learned) -> pl.DataFrame:

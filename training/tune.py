@@ -10,6 +10,7 @@ with a seed gives the same study again.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from engine import settings as configs
+from engine.frames import PRODUCT
 from engine.settings import Scalar, Section
 from engine.store.eventlog import version
 from engine.store.files import replace_durably
@@ -267,34 +269,57 @@ def _suggest(trial: optuna.Trial, item: Range) -> Scalar:
 
 
 def _keep(home: Home, search: _Search, recipe: Recipe, seed: int) -> Tuned:
-    """Lets the best trials and the recipe before meet a second split; the mean of both decides."""
-    finished = search.finished()
-    candidates: list[tuple[dict[str, Scalar], float]] = []
-    start = next((trial for trial in finished if trial.number == 0), None)
-    for trial in [*finished[:FINALISTS], *([start] if start else [])]:
-        changes = dict(trial.user_attrs["changes"])
-        if changes not in [known for known, _ in candidates]:
-            candidates.append((changes, trial.value or 0.0))
+    """Lets the best trials and the recipe before meet pairs on which nobody was chosen.
+
+    The best of many trials looks better than it is. So a finalist replaces the recipe before only
+    if it is better on a second split by more standard errors over products than
+    `tune.standard_errors` says (after the rule of Breiman et al. 1984, section 3.4.3).
+    """
+    candidates = _finalists(search)
     second = Bench(search.bench.material, seed + 1, search.bench.settings).prepare(recipe)
-    recipes = [recipe.changed(changes) for changes, _ in candidates]
+    recipes = [recipe.changed(changes) for changes in candidates]
     second.fit(recipes)
     judged = [second.judge(each) for each in recipes]
     weights = search.bench.settings["tune"]
-    means = [
-        (value + worth(found.figures, weights)) / 2
-        for (_, value), found in zip(candidates, judged, strict=True)
-    ]
-    best = max(range(len(means)), key=means.__getitem__)
-    changes = candidates[best][0]
-    before = _flat(load_recipe(home)) if home.recipe.is_file() else {}
+    values = [worth(found.figures, weights) for found in judged]
+    margins = [_margin(found, judged[0], weights) for found in judged]
+    best = max(range(len(judged)), key=margins.__getitem__)
+    best = best if margins[best] > 0 else 0
+    changes = candidates[best]
     if changes:
+        before = _flat(load_recipe(home)) if home.recipe.is_file() else {}
         shipped = _flat(Recipe(configs.load("models/stack", home.root)))
         kept = {key: value for key, value in (before | changes).items() if shipped[key] != value}
         replace_durably(home.recipe, as_toml(kept).encode())
     trials = search.study.get_trials(deepcopy=False)
     pruned = sum(trial.state.name == "PRUNED" for trial in trials)
-    plain = means[-1] if start is not None else means[best]
-    return Tuned(len(trials), pruned, means[best], plain, changes, judged[best].figures)
+    return Tuned(len(trials), pruned, values[best], values[0], changes, judged[best].figures)
+
+
+def _finalists(search: _Search) -> list[dict[str, Scalar]]:
+    """No changes at all, then the best trials, each set of changes once."""
+    found: list[dict[str, Scalar]] = [{}]
+    for trial in search.finished()[:FINALISTS]:
+        changes = dict(trial.user_attrs["changes"])
+        if changes not in found:
+            found.append(changes)
+    return found
+
+
+def _margin(ours: Judged, theirs: Judged, weights: Section) -> float:
+    """How much better on products judged in both, less the standard errors that may be chance."""
+    both = ours.by_product.join(theirs.by_product, on=PRODUCT, suffix="_theirs")
+    total = variance = 0.0
+    for name, weight in (
+        ("auc", 1.0),
+        ("lift5", weights.lift_weight),
+        ("taste", weights.taste_weight),
+    ):
+        difference = (both[name] - both[f"{name}_theirs"]).drop_nulls().to_numpy() * weight
+        if difference.size > 1:
+            total += float(difference.mean())
+            variance += float(difference.var(ddof=1) / difference.size)
+    return total - float(weights.standard_errors) * math.sqrt(variance)
 
 
 def _flat(recipe: Recipe) -> dict[str, Scalar]:

@@ -52,6 +52,7 @@ class Learned:
     products: pl.DataFrame
     likes: sparse.csr_array
     embeddings: Array
+    tastes: Array
     interest: Head
     probability: Head
     holdout: pl.DataFrame
@@ -100,7 +101,7 @@ def find_segments(
     limits = settings["segments"]
     least = least_people(users, limits.minimum_people, limits.minimum_share)
     communities = find_communities(
-        learned.embeddings,
+        learned.tastes,
         learned.likes,
         learned.products,
         settings=settings["communities"],

@@ -77,6 +77,7 @@ def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int =
         products=products_table(theme),
         likes=sparse.csr_array(likes),
         embeddings=embeddings,
+        tastes=embeddings,
         interest=interest,
         probability=probability,
         holdout=holdout,
