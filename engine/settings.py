@@ -66,17 +66,25 @@ class Spec:
             value = float(value)
         kind_known = wanted is None or type(value) is wanted
         if not isinstance(value, Scalar) or not kind_known:
-            raise ConfigError(where, self.key, f"{value!r} is no value here; allowed: {self.allowed}")
+            raise ConfigError(
+                where, self.key, f"{value!r} is no value here; allowed: {self.allowed}"
+            )
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(where, self.key, f"{value} is not finite; allowed: {self.allowed}")
+            raise self._refused(where, f"{value} is not finite")
         if self.choices and value not in self.choices:
-            raise ConfigError(where, self.key, f"{value!r} is not allowed; allowed: {self.allowed}")
-        if self.low is not None and self.high is not None:
-            if isinstance(value, str | bool) or not self.low <= value <= self.high:
-                raise ConfigError(
-                    where, self.key, f"{value!r} is out of range; allowed: {self.allowed}"
-                )
-        return value
+            raise self._refused(where, f"{value!r} is not allowed")
+        if not self._holds(value):
+            raise self._refused(where, f"{value!r} is out of range")
+        found: Scalar = value
+        return found
+
+    def _holds(self, value: Scalar) -> bool:
+        if self.low is None or self.high is None:
+            return True
+        return not isinstance(value, str | bool) and self.low <= value <= self.high
+
+    def _refused(self, where: str, detail: str) -> ConfigError:
+        return ConfigError(where, self.key, f"{detail}; allowed: {self.allowed}")
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,9 @@ def load_rows(name: str, home: Path | None = None) -> dict[str, dict[str, Scalar
     if override.is_file():
         for row, values in _read(override).get("rows", {}).items():
             if row not in rows:
-                raise ConfigError(str(override), f"rows.{row}", f"unknown; known: {', '.join(rows)}")
+                raise ConfigError(
+                    str(override), f"rows.{row}", f"unknown; known: {', '.join(rows)}"
+                )
             rows[row] |= _row(str(override), row, values, columns)
     return rows
 

@@ -137,7 +137,8 @@ def _among(values: Array, known: Array) -> Array:
     if known.size == 0:
         return np.zeros(values.size, bool)
     at = np.minimum(np.searchsorted(known, values), known.size - 1)
-    return known[at] == values
+    found: Array = known[at] == values
+    return found
 
 
 @dataclass(frozen=True)

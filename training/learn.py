@@ -158,7 +158,8 @@ def _cross_scores(
         by = 0 if half[product] else 1
         columns, product_terms = sides[by]
         found: Array = embeddings @ columns[product].astype(np.float32)
-        return found + terms[by] + product_terms[product]
+        found = found + terms[by] + product_terms[product]
+        return found
 
     return scores
 

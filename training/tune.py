@@ -140,9 +140,8 @@ def _key(task: Any, recipe: Recipe) -> str:
 def worth(figures: dict[str, float | None], weights: Section) -> float:
     """One number to choose by: AUC, plus lift and taste at their weights; what is None counts 0."""
     known = {name: figures.get(name) or 0.0 for name in ("auc", "lift5", "taste")}
-    return (
-        known["auc"] + weights.lift_weight * known["lift5"] + weights.taste_weight * known["taste"]
-    )
+    lift, taste = weights.lift_weight * known["lift5"], weights.taste_weight * known["taste"]
+    return float(known["auc"] + lift + taste)
 
 
 def tune(
@@ -169,7 +168,7 @@ def tune(
         bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
         study = _open_study(home, seed)
         most = trials or (settings["tune"].trials if timeout is None else 100_000)
-        # one copy of WARP tells recipes apart as well as several, in less time
+        # trials fit one copy of WARP to be quick; finalists are judged as they would be used
         tried = recipe.changed({"warp.copies": 1})
         search = _Search(bench, study, tried, list(load_search().items()))
         # finalists are fitted once more at the end, which takes its share of the time
@@ -181,7 +180,7 @@ def tune(
                 for value in search.round(count):
                     tick(f"best {search.best_value():.4f}, last {value}")
                 done += count
-        return _keep(home, search, tried, seed)
+        return _keep(home, search, recipe, seed)
 
 
 def _open_study(home: Home, seed: int) -> optuna.Study:

@@ -63,7 +63,7 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
     standard = (busy - mean) / deviation
     if repeated:
         plain = np.hstack([plain, plain * standard[:, None].astype(np.float32)])
-    features = user_features(*counts, bends=folding["bends"], busy=busy)
+    features = user_features(counts[0], counts[1], counts[2], folding["bends"], busy)
     known = np.column_stack([features, standard])
     embeddings = plain * folding["balance"]
     return Folded(

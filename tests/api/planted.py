@@ -48,6 +48,7 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
             products=things,
             likes=sparse.csr_array(liked.astype(np.float32)),
             embeddings=embeddings,
+            tastes=embeddings,
             interest=heads["interest"],
             probability=heads["probability"],
             holdout=holdout,

@@ -72,7 +72,10 @@ def test_another_state_of_the_log_is_another_study(home_of):
 
 def test_what_is_kept_is_a_recipe_that_retrains_read(home_of):
     home = home_of()
-    found = tune(home, trials=6)
+    # any gain on fresh pairs will do here: the world is too small for a clear one
+    chosen = home.root / "configs" / "training.toml"
+    chosen.write_text("[tune]\nstandard_errors = 0.0\n")
+    found = tune(home, trials=8)
     assert found.value >= found.before
     if not found.changes:
         pytest.fail("nothing better was found: the world or the search is too small to test with")
