@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from api.registry import keys, models
+from api.terminal import Json, Place, console, home_of, say
 
 # what takes long to import is imported by the verb that needs it: help must come at once
 
@@ -26,23 +27,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-models = typer.Typer(help="Versions of the model: list, show, promote, roll back.")
-keys = typer.Typer(help="Keys of the API.")
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Product = Annotated[str, typer.Argument(help="The product's id.")]
 Out = Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .ndjson.")]
 Input = Annotated[Path | None, typer.Option(help="Parquet, CSV or NDJSON.")]
-
-
-@dataclass
-class Place:
-    """Where the command works: set by the options before the verb."""
-
-    home: Path
 
 
 @app.callback()
@@ -56,33 +47,10 @@ def place(
     context.obj = Place(home)
 
 
-def _home(context: typer.Context) -> Any:
-    from engine.store.home import Home
-
-    return Home(context.obj.home)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _say(answer: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any]], Any]) -> None:
-    """JSON for scripts, or what `draw` makes of the answer for people, on standard output."""
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False, default=str))
-        return
-    from rich.console import Console
-
-    # ids and names are other people's: brackets and colons in them are no markup
-    Console(markup=False, emoji=False).print(draw(answer))
-
-
 def _model(context: typer.Context) -> Any:
     from engine.store.artefacts import open_model
 
-    return open_model(_home(context))
+    return open_model(home_of(context))
 
 
 @app.command(
@@ -139,11 +107,11 @@ def ingest(
     given = {name: path for name, path in files.items() if path is not None}
     if not given:
         raise typer.BadParameter("name at least one file, for example: mokhatab ingest events.csv")
-    with printing.waiting(_console(), "reading") as progress:
+    with printing.waiting(console(), "reading") as progress:
         counts = read(
-            _home(context), now=datetime.now(UTC), mapping=chosen, progress=progress, **given
+            home_of(context), now=datetime.now(UTC), mapping=chosen, progress=progress, **given
         )
-    _say(counts.to_dict(), as_json, printing.counts)
+    say(counts.to_dict(), as_json, printing.counts)
 
 
 @app.command(epilog="Example: mokhatab tune --timeout 600")
@@ -158,8 +126,8 @@ def tune(
     from api import printing
     from training.tune import tune as search
 
-    found = search(_home(context), trials=trials, timeout=timeout, seed=seed, console=_console())
-    _say(found.to_dict(), as_json, printing.tuned)
+    found = search(home_of(context), trials=trials, timeout=timeout, seed=seed, console=console())
+    say(found.to_dict(), as_json, printing.tuned)
 
 
 @app.command(epilog="Exit code 0: promoted, 3: kept the champion, 4: another retrain runs.")
@@ -174,8 +142,8 @@ def retrain(
 
     from training.flow import retrain as learn
 
-    console = _console() if as_json else Console()
-    outcome = learn(_home(context), seed=seed, console=console, warm=warm)
+    out = console() if as_json else Console()
+    outcome = learn(home_of(context), seed=seed, console=out, warm=warm)
     if as_json:
         typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
     raise typer.Exit(outcome.exit_code)
@@ -199,7 +167,7 @@ def score(
     write_table(out, stream(lambda: score_all(model, product_ids=wanted), SCORES.columns))
     rows = model.users.height * (len(wanted) if wanted else model.products.height)
     answer = {"model_version": model.version, "rows": rows, "out": str(out)}
-    _say(answer, as_json, printing.written)
+    say(answer, as_json, printing.written)
 
 
 @app.command(epilog="Example: mokhatab segments p17 --goal awareness --limit 5")
@@ -216,7 +184,7 @@ def segments(
     from engine.operations.audiences import best_segments
 
     answer = best_segments(_model(context), product, goal=goal, channel=channel, limit=limit)
-    _say(answer, as_json, printing.segments)
+    say(answer, as_json, printing.segments)
 
 
 @app.command(epilog="Example: mokhatab audience p17 --share 0.05 --out audience.csv")
@@ -244,7 +212,7 @@ def audience(
         "rows": int(found.rows.size),
         "out": str(out),
     }
-    _say(answer, as_json, printing.written)
+    say(answer, as_json, printing.written)
 
 
 @app.command(epilog="Example: mokhatab curve p17")
@@ -253,85 +221,7 @@ def curve(context: typer.Context, product: Product, as_json: Json = False) -> No
     from api import printing
     from engine.operations.audiences import curve as measure
 
-    _say(measure(_model(context), product), as_json, printing.curve)
-
-
-@models.command("list")
-def models_list(context: typer.Context, as_json: Json = False) -> None:
-    """Versions in this home, the champion marked."""
-    from api import printing
-    from engine.operations.models import list_models
-
-    _say({"models": list_models(_home(context))}, as_json, printing.models)
-
-
-@models.command("show")
-def models_show(
-    context: typer.Context,
-    version: Annotated[str | None, typer.Argument(help="The champion where missing.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Recipe, data window and figures of a version."""
-    from api import printing
-    from engine.operations.models import show_model
-
-    _say(show_model(_home(context), version), as_json, printing.as_lines)
-
-
-@models.command("promote")
-def models_promote(context: typer.Context, version: str, as_json: Json = False) -> None:
-    """Makes a version the champion."""
-    from api import printing
-    from engine.operations.models import promote_model
-
-    _say(promote_model(_home(context), version, actor="cli"), as_json, printing.as_lines)
-
-
-@models.command("rollback")
-def models_rollback(context: typer.Context, as_json: Json = False) -> None:
-    """Goes back to the champion before this one."""
-    from api import printing
-    from engine.operations.models import rollback_model
-
-    _say(rollback_model(_home(context), actor="cli"), as_json, printing.as_lines)
-
-
-@keys.command(
-    "create",
-    epilog="Example: mokhatab keys create --name bidder --scopes segments:read,audiences:read",
-)
-def keys_create(
-    context: typer.Context,
-    name: Annotated[str, typer.Option(help="Who will use it.")],
-    scopes: Annotated[str, typer.Option(help="With commas between.")],
-    as_json: Json = False,
-) -> None:
-    """Makes a key and shows it this once; only its hash is kept."""
-    from api import printing
-    from engine.operations.keys import create_key
-
-    key = create_key(_home(context), name=name, scopes=scopes.split(","))
-    _say({"key": key}, as_json, printing.key)
-
-
-@keys.command("list")
-def keys_list(context: typer.Context, as_json: Json = False) -> None:
-    """Keys by name and prefix; the keys themselves are not known."""
-    from api import printing
-    from engine.operations.keys import list_keys
-
-    answer = {"keys": [vars(key) for key in list_keys(_home(context))]}
-    _say(answer, as_json, printing.keys)
-
-
-@keys.command("revoke")
-def keys_revoke(context: typer.Context, prefix: str, as_json: Json = False) -> None:
-    """Makes a key useless, named by its prefix."""
-    from api import printing
-    from engine.operations.keys import revoke_key
-
-    revoke_key(_home(context), prefix)
-    _say({"revoked": prefix}, as_json, printing.as_lines)
+    say(measure(_model(context), product), as_json, printing.curve)
 
 
 @app.command()
@@ -340,8 +230,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from api import printing
     from api.doctor import examine
 
-    answer = examine(_home(context))
-    _say(answer, as_json, printing.findings)
+    answer = examine(home_of(context))
+    say(answer, as_json, printing.findings)
     raise typer.Exit(0 if answer["well"] else 1)
 
 
@@ -355,7 +245,7 @@ def serve(
     """Serves the champion over HTTP; a new champion is taken up without a restart."""
     from api.serve import serve as run
 
-    run(_home(context), host=host, port=port, workers=workers)
+    run(home_of(context), host=host, port=port, workers=workers)
 
 
 @app.command(epilog="Example: mokhatab --home try demo --data movielens --no-serve")
@@ -372,15 +262,15 @@ def demo(
 
     if data not in ("world", "movielens"):
         raise typer.BadParameter("--data is world or movielens")
-    show(_home(context), data=data, seed=seed, console=Console())  # type: ignore[arg-type]
+    show(home_of(context), data=data, seed=seed, console=Console())  # type: ignore[arg-type]
     if not no_serve:
         from api import printing
         from api.serve import serve as run
         from engine.operations.keys import create_key
 
-        key = create_key(_home(context), name="demo", scopes=["segments:read", "audiences:read"])
-        Console().print(printing.try_it(_home(context), key))
-        run(_home(context))
+        key = create_key(home_of(context), name="demo", scopes=["segments:read", "audiences:read"])
+        Console().print(printing.try_it(home_of(context), key))
+        run(home_of(context))
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("engine", "training", "api")
 LONGEST = 350
 GROWN = {
-    "api/cli.py": 400,  # verb after verb, none of which knows the others
     "engine/store/artefacts.py": 385,  # what is written and what is read back, side by side
 }
 LONGEST_FUNCTION = 40
