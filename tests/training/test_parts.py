@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import sparse
 
 from tests.training.planted import pairs_of, recipe, tasteful
 from training.evaluate import auc
+from training.features import tie_matrix
 from training.matrices import Pairs, set_aside
 from training.parts import (
     Features,
     Part,
     fit_logistic,
     fit_part_neighbourhood,
+    fit_ties,
     fit_warp,
     merge_copies,
     plan_parts,
@@ -216,3 +219,34 @@ def test_copies_of_warp_differ_and_are_joined_into_their_mean():
     assert (merged.name, other) == ("warp", likes)
     assert scores(merged) == pytest.approx((scores(copies[0]) + scores(copies[1])) / 2, abs=1e-5)
     assert set(merged.fitted) == {"warp-0", "warp-1"}
+
+
+def test_friends_of_likers_rank_above_friends_of_nobody():
+    """Two people who did the same; one follows the likers of product 0."""
+    opinions = tasteful(120, 12)
+    opinions[:2] = 0
+    opinions[:2, 11] = 1
+    pairs = pairs_of(opinions)
+    likers = np.flatnonzero(opinions[:, 0] > 0)
+    follows = pl.DataFrame(
+        {
+            "follower_id": ["u00000"] * len(likers) + ["u00001"] * 5 + ["stranger"],
+            "followee_id": [f"u{row:05d}" for row in likers]
+            + [f"u{row:05d}" for row in np.flatnonzero(opinions[:, 0] < 0)[:5]]
+            + ["u00001"],
+        }
+    )
+    ties = tie_matrix(follows, pairs.users)
+    part = fit_ties(pairs, recipe(), 0, ties)
+    scores = part.users @ part.products[0]
+    assert scores[0] > scores[1]
+    assert not part.users[np.asarray(ties.sum(1)).ravel() == 0].any()
+
+
+def test_a_tie_counts_once_and_nobody_follows_themselves():
+    users = pl.Series(["a", "b", "c"])
+    follows = pl.DataFrame(
+        {"follower_id": ["a", "b", "c", "a"], "followee_id": ["b", "a", "c", "elsewhere"]}
+    )
+    assert tie_matrix(follows, users).toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert tie_matrix(follows.filter(pl.col("follower_id") == "c"), users) is None

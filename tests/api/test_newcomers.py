@@ -1,0 +1,65 @@
+"""People who came after training are answered without a retrain, over HTTP and by the verb."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from api.app import create_app
+from engine.frames import AT, EVENT, PRODUCT, USER
+from engine.operations.audiences import user_segments
+from engine.operations.keys import create_key
+from engine.store.artefacts import open_model
+from engine.store.eventlog import append_events
+from engine.store.home import Home
+from tests.training.planted import events_like, quick_home, tasteful
+from training.flow import retrain
+
+TASTE = {"even": "p00000", "odd": "p00001"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two tastes, a champion, and afterwards one newcomer of each taste."""
+    events = events_like(tasteful())
+    made = quick_home(Path(tmp_path_factory.mktemp("newcomers") / "home"), events)
+    assert retrain(made).promoted
+    later = events[AT].max() + timedelta(hours=1)
+    for taste, first in (("even", 0), ("odd", 1)):
+        liked = [f"p{number:05d}" for number in range(first, 12, 2)]
+        acts = events.head(len(liked)).with_columns(
+            pl.lit(f"new {taste}").alias(USER),
+            pl.Series(PRODUCT, liked),
+            pl.lit("like").alias("action"),
+            pl.Series(EVENT, [f"{taste} {product}" for product in liked]),
+            pl.lit(later).alias(AT),
+        )
+        append_events(made, acts)
+    return made
+
+
+@pytest.mark.parametrize(("taste", "parity"), [("even", 0), ("odd", 1)])
+def test_a_newcomer_is_in_the_best_shares_of_products_of_their_taste(
+    home: Home, taste: str, parity: int
+) -> None:
+    answer = user_segments(open_model(home), [f"new {taste}"], home=home, limit=5)
+    assert answer["newcomers"] == [f"new {taste}"]
+    products = [segment[PRODUCT] for segment in answer["users"][f"new {taste}"]]
+    assert products
+    assert all(int(product[1:]) % 2 == parity for product in products)
+
+
+def test_newcomers_are_answered_over_http(home: Home) -> None:
+    key = create_key(home, name="test", scopes=["segments:read"])
+    client = create_app(home).test_client()
+    answer = client.get("/v1/users/new%20odd/segments", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 200
+    assert answer.get_json()["newcomers"] == ["new odd"]
+
+
+def test_who_never_acted_stays_unknown(home: Home) -> None:
+    answer = user_segments(open_model(home), ["u00000", "nobody"], home=home)
+    assert answer["unknown"] == ["nobody"]
