@@ -165,6 +165,8 @@ def tune(
     with only_one(home.lock):
         recipe = load_recipe(home)
         settings = configs.load("training", home.root)
+        # nearly all pairs are learned from, or tuning would find what suits sparser data
+        recipe = recipe.changed({"head.holdout": settings["tune"].holdout})
         bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
         study = _open_study(home, seed)
         most = trials or (settings["tune"].trials if timeout is None else 100_000)

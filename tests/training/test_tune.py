@@ -74,7 +74,7 @@ def test_what_is_kept_is_a_recipe_that_retrains_read(home_of):
     home = home_of()
     # any gain on fresh pairs will do here: the world is too small for a clear one
     chosen = home.root / "configs" / "training.toml"
-    chosen.write_text("[tune]\nstandard_errors = 0.0\n")
+    chosen.write_text("[tune]\nstandard_errors = 0.0\nholdout = 0.2\n")
     found = tune(home, trials=8)
     assert found.value >= found.before
     if not found.changes:
