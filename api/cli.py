@@ -7,6 +7,7 @@ Never: work of its own; a verb is a few lines over `engine.operations` or `train
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,7 +144,13 @@ def retrain(
     from training.flow import retrain as learn
 
     out = console() if as_json else Console()
-    outcome = learn(home_of(context), seed=seed, console=out, warm=warm)
+    try:
+        outcome = learn(home_of(context), seed=seed, console=out, warm=warm)
+    except KeyboardInterrupt:
+        sys.stderr.write("mokhatab: stopped; the champion stays\n")
+        sys.stderr.flush()
+        # fits under way are deep in compiled code; an orderly end would pull memory from them
+        os._exit(130)
     if as_json:
         typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
     raise typer.Exit(outcome.exit_code)
@@ -282,6 +289,9 @@ def main() -> None:
     except EngineError as error:
         sys.stderr.write(f"mokhatab: {error}\n")
         sys.exit(4 if isinstance(error, Busy) else 1)
+    except OSError as error:
+        sys.stderr.write(f"mokhatab: {error.filename or ''}: {error.strerror or error}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,8 @@ def save(home: Home, model: Model) -> Path:
             path = staging / f"{name}.arrow"
             # One batch, not compressed: only that can be mapped.
             rows = max(1, frame.height)
-            frame.rechunk().write_ipc(path, compression="uncompressed", record_batch_size=rows)
+            plain = _in_row_order(frame).rechunk()
+            plain.write_ipc(path, compression="uncompressed", record_batch_size=rows)
             files[path.name] = {"rows": frame.height, "columns": frame.columns}
         for name, content in files.items():
             content["sha256"] = _digest(staging / name)
@@ -169,6 +170,21 @@ def save(home: Home, model: Model) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return target
+
+
+def _in_row_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame with its texts laid out anew, so that equal frames are equal files.
+
+    Long texts lie in a buffer of their own, in the order of whatever made them.
+    """
+    anew = pl.concat_str(pl.element(), pl.lit(""))
+    return frame.with_columns(
+        pl.concat_str(name, pl.lit("")).alias(name)
+        if dtype == pl.String
+        else pl.col(name).list.eval(anew)
+        for name, dtype in frame.schema.items()
+        if dtype in (pl.String, pl.List(pl.String))
+    )
 
 
 def _refuse_unfit(model: Model, arrays: dict[str, Array]) -> None:
