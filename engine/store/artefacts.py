@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from engine.errors import ArtefactCorrupt, NotTrained, UnknownEntity
 from engine.store.files import replace_durably, sync_folder
 from engine.store.home import Home
-from engine.store.mapping import map_table
+from engine.store.mapping import lay_table, map_table
 
 Array = NDArray[Any]
 VERSION = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
@@ -144,10 +144,7 @@ def save(home: Home, model: Model) -> Path:
             }
         for name, frame in frames.items():
             path = staging / f"{name}.arrow"
-            # One batch, not compressed: only that can be mapped.
-            rows = max(1, frame.height)
-            plain = _in_row_order(frame).rechunk()
-            plain.write_ipc(path, compression="uncompressed", record_batch_size=rows)
+            lay_table(path, frame)
             files[path.name] = {"rows": frame.height, "columns": frame.columns}
         for name, content in files.items():
             content["sha256"] = _digest(staging / name)
@@ -170,21 +167,6 @@ def save(home: Home, model: Model) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return target
-
-
-def _in_row_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same frame with its texts laid out anew, so that equal frames are equal files.
-
-    Long texts lie in a buffer of their own, in the order of whatever made them.
-    """
-    anew = pl.concat_str(pl.element(), pl.lit(""))
-    return frame.with_columns(
-        pl.concat_str(name, pl.lit("")).alias(name)
-        if dtype == pl.String
-        else pl.col(name).list.eval(anew)
-        for name, dtype in frame.schema.items()
-        if dtype in (pl.String, pl.List(pl.String))
-    )
 
 
 def _refuse_unfit(model: Model, arrays: dict[str, Array]) -> None:

@@ -229,3 +229,25 @@ class _Lender:
             _capsule(ctypes.addressof(self._schema), b"arrow_schema", None),
             _capsule(ctypes.addressof(self._array), b"arrow_array", None),
         )
+
+
+def lay_table(path: Path, frame: pl.DataFrame) -> None:
+    """Writes a table as one batch that is not compressed: only that can be mapped."""
+    rows = max(1, frame.height)
+    plain = in_row_order(frame).rechunk()
+    plain.write_ipc(path, compression="uncompressed", record_batch_size=rows)
+
+
+def in_row_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame with its texts laid out anew, so that equal frames are equal files.
+
+    Long texts lie in a buffer of their own, in the order of whatever made them.
+    """
+    anew = pl.concat_str(pl.element(), pl.lit(""))
+    return frame.with_columns(
+        pl.concat_str(name, pl.lit("")).alias(name)
+        if dtype == pl.String
+        else pl.col(name).list.eval(anew)
+        for name, dtype in frame.schema.items()
+        if dtype in (pl.String, pl.List(pl.String))
+    )

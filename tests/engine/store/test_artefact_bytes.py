@@ -7,7 +7,7 @@ import random
 
 import polars as pl
 
-from engine.store.artefacts import _in_row_order
+from engine.store.mapping import in_row_order
 
 
 def _bytes(frame: pl.DataFrame) -> bytes:
@@ -27,9 +27,9 @@ def test_equal_frames_of_long_texts_are_equal_files() -> None:
     one, other = _table(ids), _table(shuffled)
     assert one.equals(other)
     assert _bytes(one) != _bytes(other), "polars lays texts out in row order: the detour can go"
-    assert _bytes(_in_row_order(one)) == _bytes(_in_row_order(other))
+    assert _bytes(in_row_order(one)) == _bytes(in_row_order(other))
 
 
 def test_nulls_and_empty_texts_survive() -> None:
     frame = pl.DataFrame({"name": ["a", None, ""], "tags": [["x", None], None, []]})
-    assert _in_row_order(frame).equals(frame)
+    assert in_row_order(frame).equals(frame)
