@@ -12,7 +12,7 @@ from typing import Any
 
 from engine import settings
 from engine.errors import EngineError, NotTrained
-from engine.store import artefacts, eventlog
+from engine.store import artefacts, eventlog, versions
 from engine.store.home import Home
 
 LEAST_FREE = 1 << 30
@@ -70,7 +70,7 @@ def _events(home: Home) -> str:
 
 def _champion(home: Home) -> str:
     try:
-        version = artefacts.champion(home)
+        version = versions.champion(home)
     except NotTrained as error:
         return str(error)
     artefacts.verify(home, version)

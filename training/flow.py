@@ -19,10 +19,11 @@ from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
 from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
 from engine.operations.models import promote_model
 from engine.signals.evidence import user_activity, weigh_events
-from engine.store.artefacts import Model, champion, open_model, save, sweep, versions
+from engine.store.artefacts import Model, open_model, save
 from engine.store.eventlog import scan_events, scan_table
 from engine.store.home import Home
 from engine.store.locks import only_one
+from engine.store.versions import champion, sweep, versions
 from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
 from training.learn import Learned, Tick, learn

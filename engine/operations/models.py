@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.errors import ArtefactCorrupt, ModelError, NotTrained
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.artefacts import Model
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
@@ -34,7 +34,7 @@ def list_models(home: Home) -> list[dict[str, Any]]:
     """
     first = _champion_or_none(home)
     return [
-        _summary(home, version, champion=version == first) for version in artefacts.versions(home)
+        _summary(home, version, champion=version == first) for version in versions.versions(home)
     ]
 
 
@@ -46,8 +46,8 @@ def show_model(home: Home, version: str | None = None) -> dict[str, Any]:
         UnknownEntity: no such version lies in the home.
         ArtefactCorrupt: its manifest cannot be read.
     """
-    version = version or artefacts.champion(home)
-    manifest = artefacts.read_manifest(home, version)
+    version = version or versions.champion(home)
+    manifest = versions.read_manifest(home, version)
     with open_catalog(home) as catalog:
         moves = [move for move in catalog.promotions() if move.version == version]
     return manifest | {
@@ -70,7 +70,7 @@ def promote_model(home: Home, version: str, *, actor: str, reason: str = "") -> 
     """
     artefacts.verify(home, version)
     previous = _champion_or_none(home)
-    artefacts.promote(home, version)
+    versions.promote(home, version)
     with open_catalog(home) as catalog:
         catalog.add_promotion(version=version, previous=previous, actor=actor, reason=reason)
     return {"version": version, "previous": previous}
@@ -83,8 +83,8 @@ def rollback_model(home: Home, *, actor: str, reason: str = "") -> dict[str, Any
         NotTrained: there is no champion.
         NoEarlierModel: no older version passes its manifest.
     """
-    current = artefacts.champion(home)
-    for version in reversed([one for one in artefacts.versions(home) if one < current]):
+    current = versions.champion(home)
+    for version in reversed([one for one in versions.versions(home) if one < current]):
         try:
             return promote_model(home, version, actor=actor, reason=reason or "rollback")
         except ArtefactCorrupt:
@@ -198,7 +198,7 @@ class ModelHolder:
     def _load(self, fingerprint: tuple[int, ...] | None) -> None:
         # The fingerprint was taken before the pointer is read: a move in between is seen next time.
         try:
-            self._held = self._open(artefacts.champion(self._home))
+            self._held = self._open(versions.champion(self._home))
         except NotTrained:
             pass  # a pointer that vanished takes no model away from those who are being served
         except ValueError as error:
@@ -220,21 +220,21 @@ class ModelHolder:
 
     def _candidates(self, champion: str) -> list[str]:
         """The champion, the version in use, and those before it; a newer one lost at the gate."""
-        older = [one for one in artefacts.good_versions(self._home) if one < champion]
+        older = [one for one in versions.good_versions(self._home) if one < champion]
         current = self._held.model
         return [champion] + ([current.version] if current is not None else older)
 
 
 def _champion_or_none(home: Home) -> str | None:
     try:
-        return artefacts.champion(home)
+        return versions.champion(home)
     except NotTrained:
         return None
 
 
 def _summary(home: Home, version: str, *, champion: bool) -> dict[str, Any]:
     try:
-        manifest = artefacts.read_manifest(home, version)
+        manifest = versions.read_manifest(home, version)
     except ArtefactCorrupt as error:
         return {"version": version, "champion": champion, "sound": False, "detail": str(error)}
     return {

@@ -10,9 +10,7 @@ import hashlib
 import json
 import math
 import os
-import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.errors import ArtefactCorrupt, NotTrained, UnknownEntity
-from engine.store.files import replace_durably, sync_folder
+from engine.errors import ArtefactCorrupt
+from engine.store.files import sync_folder
 from engine.store.home import Home
 from engine.store.mapping import lay_table, map_table
+from engine.store.versions import VERSION, champion, read_manifest
 
 Array = NDArray[Any]
-VERSION = re.compile(r"^[0-9A-Za-z_-]{1,64}$")
 LARGEST = 1e6
 """No ingredient of a score may exceed this; beyond it a fit has diverged."""
 
@@ -201,70 +199,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def versions(home: Home) -> list[str]:
-    """Versions that lie complete in the home, oldest first."""
-    if not home.models.is_dir():
-        return []
-    return sorted(path.parent.name for path in home.models.glob("[!.]*/manifest.json"))
-
-
-def champion(home: Home) -> str:
-    """The version the pointer names.
-
-    Raises:
-        NotTrained: there is no pointer yet.
-    """
-    try:
-        return home.champion.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        raise NotTrained from None
-
-
-def promote(home: Home, version: str) -> None:
-    """Moves the pointer to a version in one atomic step.
-
-    Raises:
-        UnknownEntity: no such version lies in the home.
-    """
-    if version not in versions(home):
-        raise UnknownEntity("model", version, tuple(versions(home)[-5:]))
-    replace_durably(home.champion, (version + "\n").encode())
-
-
-def sweep(home: Home, keep: int) -> list[str]:
-    """Removes staging folders left by killed runs and all but the newest `keep` versions.
-
-    The champion is never removed. Returns the versions that went.
-    """
-    for staging in home.models.glob(".staging-*"):
-        shutil.rmtree(staging, ignore_errors=True)
-    current = home.champion.read_text().strip() if home.champion.exists() else ""
-    gone = [version for version in versions(home)[:-keep] if version != current]
-    for version in gone:
-        shutil.rmtree(home.models / version, ignore_errors=True)
-        shutil.rmtree(home.warm / version, ignore_errors=True)
-    return gone
-
-
-def read_manifest(home: Home, version: str) -> dict[str, Any]:
-    """The manifest of a version, without looking at the files it names.
-
-    Raises:
-        UnknownEntity: no such version lies in the home.
-        ArtefactCorrupt: the manifest is not readable.
-    """
-    path = home.models / version / "manifest.json"
-    if not VERSION.match(version) or not path.is_file():
-        raise UnknownEntity("model", version, tuple(versions(home)[-5:]))
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["version"] != version or not isinstance(manifest["files"], dict):
-            raise ValueError("names another version")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtefactCorrupt(f"models/{version}/manifest.json", str(error)) from error
-    return manifest
-
-
 def verify(home: Home, version: str) -> dict[str, Any]:
     """Compares every file of a version with its manifest (SHA-256) and returns the manifest.
 
@@ -369,10 +303,3 @@ def _table(path: Path) -> pl.DataFrame:
         return map_table(path)
     except pl.exceptions.PolarsError as error:
         raise ArtefactCorrupt(path.name, "is no table") from error
-
-
-def good_versions(home: Home) -> Iterator[str]:
-    """The champion, then the other versions from newest to oldest: where serving may fall back."""
-    first = champion(home)
-    yield first
-    yield from (version for version in reversed(versions(home)) if version != first)

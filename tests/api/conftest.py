@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 
 from api.app import create_app
 from engine.operations.keys import SCOPES, create_key
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
 
@@ -25,7 +25,7 @@ def save_version(home: Home, version: str, *, seed: int = 1, champion: bool = Tr
     """A planted model under this version."""
     artefacts.save(home, dataclasses.replace(planted("v", seed=seed), version=version))
     if champion:
-        artefacts.promote(home, version)
+        versions.promote(home, version)
 
 
 @dataclass

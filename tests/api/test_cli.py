@@ -16,8 +16,8 @@ import pytest
 
 from api.cli import main
 from engine.operations.keys import list_keys
-from engine.store.artefacts import champion, versions
 from engine.store.home import Home
+from engine.store.versions import champion, versions
 from tests.training.planted import events_like, quick_home, tasteful, tiny_home
 from tests.training.test_gate import poison
 

@@ -14,7 +14,7 @@ import pytest
 from api.serve import _environment
 from engine.errors import SegmentTooSmall
 from engine.operations import audiences
-from engine.store import artefacts
+from engine.store import versions
 from engine.store.home import Home
 from tests.api.conftest import Asker, of, save_version
 
@@ -126,7 +126,7 @@ def test_a_refused_champion_is_told_in_readyz_log_and_figures(own: Callable[...,
     assert ask.get("/readyz").json["status"] == "ready"
     save_version(holder._home, "v2", champion=False)
     (holder._home.models / "v2" / "users.arrow").write_bytes(b"ARROW1")
-    artefacts.promote(holder._home, "v2")
+    versions.promote(holder._home, "v2")
     ask.get(SEGMENTS)
     holder.wait()
     state = ask.get("/readyz").json

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from engine.operations.keys import create_key
-from engine.store import artefacts
+from engine.store import versions
 from engine.store.home import Home
 from tests.api.conftest import of, save_version
 from tests.api.planted import FIRST
@@ -129,7 +129,7 @@ def test_figures_add_up_over_the_processes(server: Served, key: str) -> None:
 
 
 def test_both_processes_follow_the_pointer(server: Served, home: Home, key: str) -> None:
-    artefacts.promote(home, "v2")
+    versions.promote(home, "v2")
     until, in_a_row = time.monotonic() + 20, 0
     while time.monotonic() < until and in_a_row < 30:
         with _get(server, "/v1/products/product-003/segments", key) as response:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.operations import audiences
-from engine.store import artefacts
+from engine.store import versions
 from tests.api.conftest import Asker, of, save_version
 from tests.api.planted import FIRST, planted
 
@@ -82,7 +82,7 @@ def _swap(own: Callable[..., Asker], *, threads: int, swaps: int) -> Load:
     with Load(ask, threads) as load:
         for number in range(swaps):
             wanted = ("v2", "v1")[number % 2]
-            artefacts.promote(holder._home, wanted)
+            versions.promote(holder._home, wanted)
             until = time.monotonic() + 20
             while holder.held.model.version != wanted and time.monotonic() < until:
                 time.sleep(0.005)

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engine.operations.keys import create_key
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
 from tests.benchmarks.served import cycle, measure, require_wrk, served
@@ -51,7 +51,7 @@ def run() -> list[tuple[str, str, float, str]]:
 def _home(folder: Path) -> tuple[Home, str]:
     home = Home(folder / "home")
     artefacts.save(home, planted("v1", users=2_000, products=PRODUCTS))
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     (home.root / "configs").mkdir()
     (home.root / "configs" / "serving.toml").write_text(
         "[limits]\nrequests_per_minute = 1000000000\n"

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from engine.operations.keys import create_key
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.artefacts import Array, Head, Model, Segments
 from engine.store.home import Home
 from tests.api.planted import planted
@@ -47,7 +47,7 @@ def run() -> list[tuple[str, str, float, str]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
         artefacts.save(home, _model())
-        artefacts.promote(home, "v1")
+        versions.promote(home, "v1")
         key = create_key(home, name="benchmark", scopes=["segments:read", "audiences:read"])
         model = artefacts.open_model(home)
         arrays = sum(path.stat().st_size for path in (home.models / "v1").iterdir()) / MIB

@@ -16,7 +16,7 @@ import pytest
 
 from engine.errors import ArtefactCorrupt
 from engine.operations.models import ModelHolder
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.artefacts import Model
 from engine.store.home import Home
 from tests.api.planted import planted
@@ -28,7 +28,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("sound"))
     for version, seed in (("v1", 1), ("v2", 2)):
         artefacts.save(home, dataclasses.replace(planted("v", seed=seed), version=version))
-    artefacts.promote(home, "v2")
+    versions.promote(home, "v2")
     return home
 
 
@@ -244,7 +244,7 @@ def test_a_fit_that_diverged_is_not_saved(tmp_path: Path, value: float, name: st
     home = Home(tmp_path)
     with pytest.raises(ArtefactCorrupt):
         artefacts.save(home, _spoiled(model, name, value))
-    assert artefacts.versions(home) == []
+    assert versions.versions(home) == []
     assert list(home.models.iterdir()) == []
 
 

@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from engine.errors import DataError
-from engine.store.artefacts import champion
 from engine.store.eventlog import scan_events
 from engine.store.home import Home
+from engine.store.versions import champion
 from tests.worlds import tiny
 from training.demo import DemoResult, demo
 from training.ingest import ingest

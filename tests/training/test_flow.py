@@ -14,9 +14,10 @@ from engine.audiences.scores import logits, rates
 from engine.errors import Busy, NothingToLearn
 from engine.operations.audiences import best_segments
 from engine.store import eventlog
-from engine.store.artefacts import Model, champion, open_model, read_manifest
+from engine.store.artefacts import Model, open_model
 from engine.store.home import Home
 from engine.store.locks import only_one
+from engine.store.versions import champion, read_manifest
 from tests.training.planted import (
     events_like,
     events_of,

@@ -13,8 +13,9 @@ import pytest
 from engine import settings
 from engine.errors import ArtefactCorrupt
 from engine.store import eventlog
-from engine.store.artefacts import Head, Model, champion, open_model, save
+from engine.store.artefacts import Head, Model, open_model, save
 from engine.store.home import Home
+from engine.store.versions import champion
 from tests.training.planted import world_events
 from training.flow import retrain
 from training.gate import audience_change, judge_challenger

@@ -14,8 +14,9 @@ import pytest
 
 from engine.errors import ArtefactCorrupt
 from engine.store import eventlog
-from engine.store.artefacts import champion, open_model
+from engine.store.artefacts import open_model
 from engine.store.home import Home
+from engine.store.versions import champion
 from tests.training.planted import events_like, pairs_of, recipe, tasteful
 from training.flow import retrain
 from training.matrices import Pairs

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import ArtefactCorrupt, NotTrained, UnknownEntity
 from engine.operations import models
-from engine.store import artefacts
+from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
 
@@ -79,7 +79,7 @@ def test_a_corrupt_version_is_not_promoted(home: Home) -> None:
     _break(home, "v2")
     with pytest.raises(ArtefactCorrupt):
         models.promote_model(home, "v2", actor="me")
-    assert artefacts.champion(home) == "v1"
+    assert versions.champion(home) == "v1"
 
 
 @pytest.mark.parametrize("version", ["v9", "../v1", "", "v1/../v1", "/etc/passwd", "v1\0"])
@@ -109,7 +109,7 @@ def test_a_first_champion_is_noticed(home: Home) -> None:
     clock = Clock()
     holder = _holder(home, clock, [])
     _save(home, "v1")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     clock.now = 2.0
     with pytest.raises(NotTrained):
         holder.model()
@@ -120,9 +120,9 @@ def test_a_first_champion_is_noticed(home: Home) -> None:
 def test_a_moved_pointer_is_noticed_only_after_the_interval(home: Home) -> None:
     clock = Clock()
     _save(home, "v1", "v2")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     holder = _holder(home, clock, [])
-    artefacts.promote(home, "v2")
+    versions.promote(home, "v2")
     clock.now = 0.9
     assert holder.model().version == "v1"
     holder.wait()
@@ -136,11 +136,11 @@ def test_a_moved_pointer_is_noticed_only_after_the_interval(home: Home) -> None:
 def test_a_model_that_was_handed_out_stays_whole_after_a_swap_and_a_sweep(home: Home) -> None:
     clock = Clock()
     _save(home, "v1", "v2")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     holder = _holder(home, clock, [])
     before = holder.model()
-    artefacts.promote(home, "v2")
-    artefacts.sweep(home, keep=1)
+    versions.promote(home, "v2")
+    versions.sweep(home, keep=1)
     clock.now = 2.0
     holder.model()
     holder.wait()
@@ -152,10 +152,10 @@ def test_a_model_that_was_handed_out_stays_whole_after_a_swap_and_a_sweep(home: 
 def test_a_corrupt_new_champion_is_refused_and_the_old_one_goes_on(home: Home) -> None:
     clock, alerts = Clock(), list[str]()
     _save(home, "v1", "v2")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     holder = _holder(home, clock, alerts)
     _break(home, "v2")
-    artefacts.promote(home, "v2")
+    versions.promote(home, "v2")
     clock.now = 2.0
     holder.model()
     holder.wait()
@@ -163,7 +163,7 @@ def test_a_corrupt_new_champion_is_refused_and_the_old_one_goes_on(home: Home) -
     assert alerts == ["v2"]
     assert holder.held.degraded
     assert "v2" in holder.held.refused
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     clock.now = 4.0
     holder.model()
     holder.wait()
@@ -173,7 +173,7 @@ def test_a_corrupt_new_champion_is_refused_and_the_old_one_goes_on(home: Home) -
 def test_a_cold_start_falls_back_to_what_came_before_the_champion(home: Home) -> None:
     alerts = list[str]()
     _save(home, "v1", "v2", "v3")
-    artefacts.promote(home, "v2")
+    versions.promote(home, "v2")
     _break(home, "v2")
     holder = _holder(home, Clock(), alerts)
     assert holder.model().version == "v1"  # v3 never won at the gate
@@ -182,7 +182,7 @@ def test_a_cold_start_falls_back_to_what_came_before_the_champion(home: Home) ->
 
 def test_where_nothing_is_sound_nothing_is_served(home: Home) -> None:
     _save(home, "v1")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     _break(home, "v1")
     holder = _holder(home, Clock(), [])
     with pytest.raises(ArtefactCorrupt):
@@ -193,7 +193,7 @@ def test_where_nothing_is_sound_nothing_is_served(home: Home) -> None:
 def test_a_pointer_that_names_no_version_takes_no_model_away(home: Home, content: bytes) -> None:
     clock, alerts = Clock(), list[str]()
     _save(home, "v1")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     holder = _holder(home, clock, alerts)
     home.champion.write_bytes(content)
     clock.now = 2.0
@@ -206,7 +206,7 @@ def test_a_pointer_that_names_no_version_takes_no_model_away(home: Home, content
 def test_a_pointer_that_vanished_takes_no_model_away(home: Home) -> None:
     clock = Clock()
     _save(home, "v1")
-    artefacts.promote(home, "v1")
+    versions.promote(home, "v1")
     holder = _holder(home, clock, [])
     home.champion.unlink()
     clock.now = 2.0
