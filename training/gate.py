@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.audiences.ranking import best_users
+from engine.audiences.ranking import best_users_of_each
 from engine.audiences.scores import logits
 from engine.frames import PRODUCT, USER
 from engine.settings import Section
@@ -139,5 +139,5 @@ def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) 
 def _best_ids(model: Model, products: Array, share: float) -> list[set[str]]:
     count = max(1, round(share * model.users.height))
     head = model.interest
-    rows, _ = best_users(model.embeddings, head.products[products], head.user_terms, count)
-    return [set(model.users[USER].gather(row)) for row in rows]
+    found = best_users_of_each(model.embeddings, head.products[products], head.user_terms, count)
+    return [set(model.users[USER].gather(rows)) for rows, _ in found]

@@ -1,17 +1,19 @@
 """The best users of a product, exactly, in one pass over memory.
 
-In: embeddings (mapped or not), one product or a block of 8 to 64, a term for each user.
-Out: row numbers, best first, with their scores. Never: all scores of a block at once.
+In: embeddings (mapped or not), one product or a block of 8 to 64, a term for each user, perhaps
+rows to leave out. Out: row numbers, best first, with their scores. Never: all scores at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+_NOBODY: Array = np.zeros(0, np.uint32)
 
 _ROWS = 1 << 21  # rows scored at a time by one product: few enough calls for BLAS's threads
 _CELLS = 1 << 20  # scores held at a time by a block of products
@@ -23,7 +25,7 @@ _LOWEST = float(np.finfo(np.float32).min)  # above the minus infinity of those e
 
 def best_users(
     embeddings: Array,
-    products: Array,
+    product: Array,
     user_terms: Array,
     count: int,
     *,
@@ -32,6 +34,26 @@ def best_users(
 ) -> tuple[Array, Array]:
     """Finds the users with the highest `embeddings @ product + user_terms`.
 
+    See `best_users_of_each`, of which this is the case of one product, (width,) float32.
+    """
+    excluded = None if exclude is None else [exclude]
+    products = np.asarray(product)[None]
+    return best_users_of_each(
+        embeddings, products, user_terms, count, exclude=excluded, block=block
+    )[0]  # fmt: skip
+
+
+def best_users_of_each(
+    embeddings: Array,
+    products: Array,
+    user_terms: Array,
+    count: int,
+    *,
+    exclude: Sequence[Array] | None = None,
+    block: int | None = None,
+) -> list[tuple[Array, Array]]:
+    """Finds, for each product, the users with the highest `embeddings @ product + user_terms`.
+
     A strided sample guesses a threshold; one pass in blocks of rows keeps those above it; they
     are scored again in double precision, rounded to float32, and sorted, ties by row number. So
     the answer depends neither on the block nor on threads. Rounding of the first pass is bounded
@@ -39,41 +61,39 @@ def best_users(
     times `count` candidates for each product.
 
     Args:
-        products: (width,) or (products, width) float32.
-        count: how many; capped at the number of users that are not excluded.
-        exclude: (users,) bool, True for users who may not be found.
+        products: (products, width) float32.
+        count: how many of each; products with fewer users who are not excluded have fewer.
+        exclude: for each product the rows, rising, each once, of users who may not be found.
         block: rows at a time; by default chosen by the number of products.
 
     Returns:
-        Rows (int64) and scores (float32), each (count,) or (products, count), best first.
+        For each product rows (int64) and scores (float32), best first.
     """
-    queries = np.ascontiguousarray(np.atleast_2d(products), dtype=np.float32)
+    queries = np.ascontiguousarray(products, dtype=np.float32)
     embeddings, user_terms = np.asarray(embeddings), np.asarray(user_terms)  # views of a mapping
-    users = embeddings.shape[0]
-    free = users if exclude is None else users - int(np.count_nonzero(exclude))
-    count = max(0, min(count, free))
-    if count == 0:
-        shape = (0,) if products.ndim == 1 else (queries.shape[0], 0)
-        return np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-    lists = _shortlists(embeddings, queries, user_terms, count, exclude)
-    step = block or max(1024, min(_ROWS, _CELLS // queries.shape[0]))
-    pending = lists
+    barred = [_NOBODY] * len(queries) if exclude is None else [np.asarray(e) for e in exclude]
+    lists = _shortlists(embeddings, queries, user_terms, count, barred)
+    step = block or max(1024, min(_ROWS, _CELLS // max(len(queries), 1)))
+    pending = [each for each in lists if each.count]
     while pending:
-        _pass(pending, embeddings, user_terms, exclude, step)
+        _pass(pending, embeddings, user_terms, step)
         pending = [each for each in pending if not each.settled()]
-    rows = np.stack([each.rows for each in lists])
-    scores = np.stack([each.scores for each in lists])
-    return (rows[0], scores[0]) if products.ndim == 1 else (rows, scores)
+    return [(each.rows, each.scores) for each in lists]
 
 
 class _Shortlist:
     """Candidates of one product: everyone whose first score reached the threshold."""
 
     def __init__(
-        self, source: tuple[Array, Array], query: Array, count: int, guess: tuple[float, float]
+        self,
+        source: tuple[Array, Array],
+        query: Array,
+        count: int,
+        exclude: Array,
+        guess: tuple[float, float],
     ) -> None:
         self.embeddings, self.user_terms = source
-        self.query, self.count = query, count
+        self.query, self.count, self.exclude = query, count, exclude
         self.threshold, self.slack = guess
         self.rows: Array = np.zeros(0, np.int64)  # rising
         self.scores: Array = np.zeros(0, np.float32)
@@ -81,6 +101,11 @@ class _Shortlist:
         self._held = 0
 
     def offer(self, scores: Array, start: int) -> None:
+        """Takes the scores of the rows from `start` on; those of the excluded are spoilt."""
+        if self.exclude.size:
+            edges = np.array([start, start + scores.size], self.exclude.dtype)
+            first, last = self.exclude.searchsorted(edges)
+            scores[self.exclude[first:last] - edges[0]] = -np.inf
         found = np.flatnonzero(scores >= np.float32(max(self.threshold - self.slack, _LOWEST)))
         if found.size:
             self._found.append((found + start, scores[found]))
@@ -142,39 +167,37 @@ def _best_first(scores: Array) -> Array:
 
 
 def _shortlists(
-    embeddings: Array, queries: Array, user_terms: Array, count: int, exclude: Array | None
+    embeddings: Array, queries: Array, user_terms: Array, count: int, exclude: list[Array]
 ) -> list[_Shortlist]:
     users, width = embeddings.shape
     # An odd stride: an even one would see only some residues of data laid out in turns.
     stride = max(1, users // _SAMPLE) | 1
     sample = embeddings[::stride]
     scores = queries @ sample.T + user_terms[::stride]
-    if exclude is not None:
-        scores = scores[:, ~np.asarray(exclude[::stride])]
-    seen = scores.shape[1]
-    free = users if exclude is None else users - int(np.count_nonzero(exclude))
-    expected = seen * count / free
-    # Four standard deviations above the expected number: one guess in 30,000 is too high.
-    wanted = int(expected + 4 * np.sqrt(expected) + 4)
-    longest = float(np.sqrt(np.einsum("ij,ij->i", sample, sample).max()))
-    largest = float(np.abs(user_terms[::stride]).max())
+    longest = float(np.sqrt(np.einsum("ij,ij->i", sample, sample).max(initial=0)))
+    largest = float(np.abs(user_terms[::stride]).max(initial=0))
     lists = []
-    for query, row in zip(queries, scores, strict=True):
-        last = max(seen - wanted, 0)
-        guess = float(np.partition(row, last)[last]) if last else _LOWEST
+    for query, row, barred in zip(queries, scores, exclude, strict=True):
+        if barred.size:
+            row = np.delete(row, barred[barred % stride == 0] // stride)
+        free = users - barred.size
+        wanted = max(0, min(count, free))
+        threshold = _guess(row, row.size * wanted / max(free, 1))
         reach = 2 * longest * float(np.linalg.norm(query.astype(np.float64))) + 2 * largest
         slack = (width + 2) * float(np.finfo(np.float32).eps) * reach
-        lists.append(_Shortlist((embeddings, user_terms), query, count, (guess, slack)))
+        source = embeddings, user_terms
+        lists.append(_Shortlist(source, query, wanted, barred, (threshold, slack)))
     return lists
 
 
-def _pass(
-    lists: list[_Shortlist],
-    embeddings: Array,
-    user_terms: Array,
-    exclude: Array | None,
-    step: int,
-) -> None:
+def _guess(scores: Array, expected: float) -> float:
+    """A score that the sampled ones reach a few more times than expected."""
+    # Four standard deviations above the expected number: one guess in 30,000 is too high.
+    last = max(scores.size - int(expected + 4 * np.sqrt(expected) + 4), 0)
+    return float(np.partition(scores, last)[last]) if last else _LOWEST
+
+
+def _pass(lists: list[_Shortlist], embeddings: Array, user_terms: Array, step: int) -> None:
     users = embeddings.shape[0]
     queries = np.stack([each.query for each in lists])
     space = np.empty(len(lists) * min(step, users), np.float32)
@@ -183,7 +206,5 @@ def _pass(
         scores = space[: len(lists) * (stop - start)].reshape(len(lists), stop - start)
         np.matmul(queries, embeddings[start:stop].T, out=scores)
         scores += user_terms[start:stop]
-        if exclude is not None:
-            scores[:, exclude[start:stop]] = -np.inf
         for each, row in zip(lists, scores, strict=True):
             each.offer(row, start)

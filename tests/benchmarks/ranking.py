@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.audiences.ranking import best_users
+from engine.audiences.ranking import best_users, best_users_of_each
 
 USERS, WIDTH, SHARE, BLOCK = 2_000_000, 64, 0.01, 16
 COMMAND = "python -m tests.benchmarks.ranking"
@@ -43,7 +43,7 @@ def run() -> list[tuple[str, str, float, str]]:
     )
     block_pass, block = _quickest(
         lambda: products @ users.T,
-        lambda: best_users(users, products, terms, count),
+        lambda: best_users_of_each(users, products, terms, count),
         rounds=3,
     )
     return [
