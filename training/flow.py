@@ -20,7 +20,7 @@ from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT,
 from engine.operations.models import promote_model
 from engine.signals.evidence import user_activity, weigh_events
 from engine.store.artefacts import Model, open_model, save
-from engine.store.eventlog import scan_events, scan_table
+from engine.store.eventlog import scan_events, scan_table, version
 from engine.store.home import Home
 from engine.store.locks import only_one
 from engine.store.versions import champion, sweep, versions
@@ -113,6 +113,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
 
     Evidence is weighed at the last event, so that a model depends on its data, not on the clock.
     """
+    change = version(home)["events"]
     events = scan_events(home)
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
@@ -127,6 +128,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
         "from": events.select(pl.col(AT).min()).collect().item().isoformat(),
         "to": as_of.isoformat(),
         "events": events.select(pl.len()).collect().item(),
+        "change": change,
         "pairs": len(pairs.rows),
     }
     return Material(

@@ -1,7 +1,7 @@
 """People who came after training: known from their events, embedded without a retrain.
 
 In: a home, a model, ids the model does not know. Out: embeddings and terms for those who acted.
-Never: an event before the model's last one; who acted before that is in the model or said nothing.
+Never: events that the model was learned from; who acted in them is in the model.
 """
 
 from __future__ import annotations
@@ -18,21 +18,25 @@ from engine.interests.folding import Folded, fold_in
 from engine.operations.lookup import index
 from engine.signals.evidence import weigh_events
 from engine.store.artefacts import Model
-from engine.store.eventlog import scan_events
+from engine.store.eventlog import scan_added
 from engine.store.home import Home
 
 
 def embed_newcomers(
     home: Home, model: Model, user_ids: list[str]
 ) -> tuple[list[str], Folded | None]:
-    """Embeds those of the users who acted on a known product since the model's last event.
+    """Embeds those of the users who acted on a known product, whenever that was.
+
+    Only what was added to the log after training is read: of a person whom the model does not
+    know, the log held no act on a product before. Acts are weighed as at the model's last event.
 
     Returns their ids, sorted, and what `engine.interests.folding` makes of their acts, if any.
     """
-    since = datetime.fromisoformat(model.as_of)
-    events = scan_events(home, since=since).filter(pl.col(USER).is_in(user_ids))
+    now = datetime.fromisoformat(model.as_of)
+    added = scan_added(home, model.window.get("change"))
+    events = added.filter(pl.col(USER).is_in(user_ids)).collect().lazy()
     actions = settings.load_rows("actions", home.root)
-    pairs = weigh_events(events, actions=actions, now=since, distinct=True).collect()
+    pairs = weigh_events(events, actions=actions, now=now, distinct=True).collect()
     known = index(model).products
     pairs = pairs.filter(pl.col(PRODUCT).is_in(list(known)))
     ids = pairs[USER].unique().sort().to_list()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import dataclasses
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from api.app import create_app
-from engine.frames import AT, EVENT, PRODUCT, USER
+from engine.frames import AT, EVENT, OBJECT, PRODUCT, USER
 from engine.operations.audiences import user_segments
 from engine.operations.keys import create_key
 from engine.store.artefacts import open_model
 from engine.store.eventlog import append_events
 from engine.store.home import Home
-from tests.training.planted import events_like, quick_home, tasteful
+from tests.training.planted import events_like, events_of, quick_home, tasteful
 from training.flow import retrain
 
 TASTE = {"even": "p00000", "odd": "p00001"}
@@ -50,6 +51,47 @@ def test_a_newcomer_is_in_the_best_shares_of_products_of_their_taste(
     products = [segment[PRODUCT] for segment in answer["users"][f"new {taste}"]]
     assert products
     assert all(int(product[1:]) % 2 == parity for product in products)
+
+
+@pytest.mark.parametrize("days", [-300, -1, 0, 1])
+def test_whoever_came_in_after_training_is_folded_in_whenever_they_acted(
+    home: Home, days: int
+) -> None:
+    user, model = f"late {days}", open_model(home)
+    acts = [(user, f"p{number:05d}", "like") for number in range(1, 12, 2)]
+    at = datetime.fromisoformat(model.as_of) + timedelta(days=days)
+    append_events(
+        home,
+        events_of(acts).with_columns(
+            pl.lit(at).alias(AT), pl.format("{} {}", pl.lit(user), EVENT).alias(EVENT)
+        ),
+    )
+    answer = user_segments(model, [user], home=home, limit=5)
+    assert answer["newcomers"] == [user]
+    products = [segment[PRODUCT] for segment in answer["users"][user]]
+    assert products
+    assert all(int(product[1:]) % 2 for product in products)
+
+
+def test_a_model_that_does_not_say_what_it_has_read_finds_newcomers_all_the_same(
+    home: Home,
+) -> None:
+    model = dataclasses.replace(open_model(home), window={})
+    assert user_segments(model, ["new even"], home=home)["newcomers"] == ["new even"]
+
+
+def test_who_took_everything_back_or_knows_no_product_stays_unknown(home: Home) -> None:
+    acts = events_of([("undecided", "p00001", "like"), ("undecided", "p00001", "undo")])
+    acts = pl.concat([acts, events_of([("elsewhere", "p99999", "like")])])
+    append_events(
+        home,
+        acts.with_columns(
+            pl.Series(EVENT, ["un0", "un1", "un2"]), pl.Series(OBJECT, [None, "un0", None])
+        ),
+    )
+    asked = ["undecided", "elsewhere"]
+    answer = user_segments(open_model(home), ["u00000", *asked], home=home)
+    assert (answer["newcomers"], answer["unknown"]) == ([], asked)
 
 
 def test_newcomers_are_answered_over_http(home: Home) -> None:

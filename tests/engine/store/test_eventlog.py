@@ -83,6 +83,33 @@ def test_an_append_in_parts_is_one_change(home, monkeypatch):
     assert not list(home.log.glob(".staging-*"))
 
 
+@pytest.mark.parametrize("name", ["with space", "خانه", "q?u#e"])
+def test_a_home_may_have_any_letters_in_its_path(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(eventlog, "ROWS_AT_ONCE", 2)
+    home = Home(tmp_path / name)
+    assert eventlog.append_events(home, events(1)) == 1
+    assert eventlog.append_events(home, events(1, 2, 3, 4, 5)) == 4
+    assert ids(eventlog.scan_events(home)) == [1, 2, 3, 4, 5]
+
+
+def test_a_frame_that_was_scanned_does_not_see_what_is_added_later(home):
+    eventlog.append_events(home, events(1))
+    before = eventlog.scan_events(home)
+    eventlog.append_events(home, events(2))
+    assert ids(before) == [1]
+
+
+def test_what_was_added_after_a_change_is_found_whenever_it_happened(home):
+    assert ids(eventlog.scan_added(home, None)) == ids(eventlog.scan_added(home, 3)) == []
+    eventlog.append_events(home, events(5, 6))
+    change = eventlog.version(home)["events"]
+    assert ids(eventlog.scan_added(home, change)) == []
+    eventlog.append_events(home, events(1, 9))
+    assert ids(eventlog.scan_added(home, change)) == [1, 9]
+    for since in (None, -1, 99):
+        assert ids(eventlog.scan_added(home, since)) == [1, 5, 6, 9]
+
+
 def test_an_event_without_an_id_is_refused(home):
     with pytest.raises(FrameError, match="event_id"):
         eventlog.append_events(home, events(1).with_columns(event_id=pl.lit(None, pl.String)))
