@@ -1,8 +1,8 @@
 """Answers that were given before, handed out again before Flask is asked.
 
-In: a question as it was spelled (version, path, query) and the key that asks.
+In: a question as it was spelled (promotion, path, query) and the key that asks.
 Out: the same bytes as the first time. Never: more entries or bytes than allowed, the answer of
-another version, or an answer to a key that may not have it.
+another promotion, or an answer to a key that may not have it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
 
 from engine.errors import ModelError
-from engine.operations.models import ModelHolder
+from engine.operations.models import InUse, ModelHolder
 
 Environ = dict[str, Any]
-Question = tuple[str, str, str]
+Question = tuple[str, datetime, str, str]
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,13 @@ class Shelf:
 
     def _find(self, environ: Environ) -> Kept | None:
         try:
-            version = self._holder.model().version
+            used = self._holder.in_use()
         except ModelError:
             return None  # inside, it becomes a problem
-        return self._answers.get(question_of(environ, version))
+        return self._answers.get(question_of(environ, used))
 
 
-def question_of(environ: Environ, version: str) -> Question:
-    """What was asked, of which version."""
-    return version, environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+def question_of(environ: Environ, used: InUse) -> Question:
+    """What was asked, of which promotion of which version."""
+    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+    return used.model.version, used.since, path, query

@@ -14,7 +14,7 @@ from flask import Response, request
 
 from api.http.answers import Answers, Kept, question_of
 from api.http.contract import json_of
-from engine.operations.models import ModelHolder, valid_until
+from engine.operations.models import InUse, ModelHolder, valid_until
 from engine.store.artefacts import Model
 
 VERSION = "Mokhatab-Model-Version"
@@ -29,11 +29,11 @@ class Desk:
 
     def answer(self, verb: Callable[[Model], dict[str, Any]], *, keep: bool) -> Response:
         """The verb's answer as JSON; kept for the next one who asks the same of this version."""
-        model = self.holder.model()
-        answer = verb(model) | self._stamp(model)
+        used = self.holder.in_use()
+        answer = verb(used.model) | self._stamp(used)
         body = pydantic_core.to_json(answer, inf_nan_mode="null")
         response = json_of(body)
-        response.headers[VERSION] = model.version
+        response.headers[VERSION] = used.model.version
         if keep:
             environ = request.environ
             kept = Kept(
@@ -42,21 +42,21 @@ class Desk:
                 environ["mokhatab.route"],
                 environ["mokhatab.scope"],
             )
-            self._answers.keep(question_of(environ, model.version), kept)
+            self._answers.keep(question_of(environ, used), kept)
         return response
 
-    def headers(self, model: Model) -> dict[str, str]:
+    def headers(self, used: InUse) -> dict[str, str]:
         """The stamp of an answer that is no JSON."""
-        stamp = self._stamp(model)
+        stamp = self._stamp(used)
         return {
             VERSION: stamp["model_version"],
             "Mokhatab-As-Of": stamp["as_of"],
             "Mokhatab-Valid-Until": stamp["valid_until"],
         }
 
-    def _stamp(self, model: Model) -> dict[str, str]:
+    def _stamp(self, used: InUse) -> dict[str, str]:
         return {
-            "model_version": model.version,
-            "as_of": model.as_of,
-            "valid_until": valid_until(model, self._valid_hours),
+            "model_version": used.model.version,
+            "as_of": used.model.as_of,
+            "valid_until": valid_until(used.since, self._valid_hours),
         }

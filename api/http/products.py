@@ -40,10 +40,10 @@ def routes(desk: Desk, *, block_rows: int) -> Noun:
         In CSV a text that a spreadsheet would run as a formula is led by an apostrophe.
         """
         form = tables.wanted(query.format)
-        model = desk.holder.model()
+        used = desk.holder.in_use()
         found = audiences.audience(
-            model, path.product_id, share=query.share, size=query.size, goal=query.goal
+            used.model, path.product_id, share=query.share, size=query.size, goal=query.goal
         )
-        return tables.streamed(found.blocks(block_rows), form, headers=desk.headers(model))
+        return tables.streamed(found.blocks(block_rows), form, headers=desk.headers(used))
 
     return noun

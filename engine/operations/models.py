@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.errors import ArtefactCorrupt, ModelError, NotTrained
@@ -92,20 +92,25 @@ def rollback_model(home: Home, *, actor: str, reason: str = "") -> dict[str, Any
     raise NoEarlierModel(current)
 
 
-def valid_until(model: Model, hours: float) -> str:
-    """When an answer of this model should be asked for again: so long after its `as_of`."""
-    try:
-        at = datetime.fromisoformat(model.as_of)
-    except ValueError:
-        return ""
-    return (at + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+def valid_until(since: datetime, hours: float) -> str:
+    """When an answer should be asked for again: so long after its model was promoted."""
+    end = (since + timedelta(hours=hours)).astimezone(UTC)
+    return end.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class InUse:
+    """The model that answers, and when it was promoted: when the pointer was moved to it."""
+
+    model: Model
+    since: datetime
 
 
 @dataclass(frozen=True)
 class Held:
     """What a holder has: the model in use, what the pointer names, and what was refused."""
 
-    model: Model | None = None
+    in_use: InUse | None = None
     champion: str | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -146,7 +151,7 @@ class ModelHolder:
         """What is in use now; one reference, never changed after it was handed out."""
         return self._held
 
-    def model(self) -> Model:
+    def in_use(self) -> InUse:
         """The model for one request: keep this reference until the answer is whole.
 
         Raises:
@@ -156,11 +161,15 @@ class ModelHolder:
         if self._clock() >= self._next_check:
             self._check()
         held = self._held
-        if held.model is None:
+        if held.in_use is None:
             if held.champion is None:
                 raise NotTrained
             raise ArtefactCorrupt(f"models/{held.champion}", held.refused[held.champion])
-        return held.model
+        return held.in_use
+
+    def model(self) -> Model:
+        """The model of `in_use`, for who needs no more."""
+        return self.in_use().model
 
     def wait(self) -> None:
         """Returns when no swap is under way."""
@@ -198,20 +207,25 @@ class ModelHolder:
     def _load(self, fingerprint: tuple[int, ...] | None) -> None:
         # The fingerprint was taken before the pointer is read: a move in between is seen next time.
         try:
-            self._held = self._open(versions.champion(self._home))
+            if fingerprint is not None:
+                moved = datetime.fromtimestamp(fingerprint[1] / 1e9, UTC)
+                self._held = self._open(versions.champion(self._home), moved)
         except NotTrained:
             pass  # a pointer that vanished takes no model away from those who are being served
         except ValueError as error:
             self._alert("champion", f"the pointer is not readable: {error}")
         self._seen = fingerprint
 
-    def _open(self, champion: str) -> Held:
-        current, refused = self._held.model, dict[str, str]()
+    def _open(self, champion: str, moved: datetime) -> Held:
+        current, refused = self._held.in_use, dict[str, str]()
+        if current is not None and current.model.version == champion:
+            return Held(InUse(current.model, moved), champion)
         for version in self._candidates(champion):
-            if current is not None and version == current.version:
-                return Held(current, champion, refused)
+            if current is not None and version == current.model.version:
+                break
             try:
-                return Held(artefacts.open_model(self._home, version), champion, refused)
+                found = artefacts.open_model(self._home, version)
+                return Held(InUse(found, moved), champion, refused)
             except Exception as error:
                 # Whatever is wrong with the files, requests must go on: the reason is told.
                 refused[version] = str(error)
@@ -220,9 +234,10 @@ class ModelHolder:
 
     def _candidates(self, champion: str) -> list[str]:
         """The champion, the version in use, and those before it; a newer one lost at the gate."""
-        older = [one for one in versions.good_versions(self._home) if one < champion]
-        current = self._held.model
-        return [champion] + ([current.version] if current is not None else older)
+        current = self._held.in_use
+        if current is not None:
+            return [champion, current.model.version]
+        return [champion, *(one for one in versions.good_versions(self._home) if one < champion)]
 
 
 def _champion_or_none(home: Home) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +21,9 @@ from engine.operations.keys import SCOPES, create_key
 from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
+
+PROMOTED = datetime(2027, 3, 5, 6, 7, 8, tzinfo=UTC)
+"""When the shared home's champion became that; its data are months older."""
 
 
 def save_version(home: Home, version: str, *, seed: int = 1, champion: bool = True) -> None:
@@ -58,6 +63,7 @@ def planted_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Read only: shared by all tests that change nothing."""
     home = Home(tmp_path_factory.mktemp("home"))
     save_version(home, "v1")
+    os.utime(home.champion, (PROMOTED.timestamp(), PROMOTED.timestamp()))
     return home
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,22 @@ def test_a_refused_champion_is_told_in_readyz_log_and_figures(own: Callable[...,
     assert "mokhatab_model_degraded 1.0" in text
     (noted,) = [line for line in _lines(ask) if line["event"] == "model_refused"]
     assert noted["version"] == "v2"
+
+
+def test_answers_are_valid_from_a_promotion_on_kept_ones_too(own: Callable[..., Asker]) -> None:
+    ask = own("[models]\npointer_check_seconds = 0.0\nvalid_hours = 1.0\n")
+    holder = ask.app.extensions["mokhatab.holder"]
+    save_version(holder._home, "v2", seed=2, champion=False)
+    for hour, version in enumerate(("v1", "v2", "v1", "v1")):
+        versions.promote(holder._home, version)
+        at = 1_900_000_000 + 3600 * hour
+        os.utime(holder._home.champion, (at, at))
+        ask.get(SEGMENTS)
+        holder.wait()
+        until = datetime.fromtimestamp(at + 3600, UTC).isoformat().replace("+00:00", "Z")
+        for _ in range(2):
+            said = ask.get(SEGMENTS).json
+            assert (said["model_version"], said["valid_until"]) == (version, until)
 
 
 def test_where_no_version_is_sound_the_path_is_not_told(own: Callable[..., Asker]) -> None:

@@ -15,6 +15,9 @@ from engine.store.home import Home
 from tests.api.conftest import Asker, of
 from tests.api.planted import FIRST
 
+VALID_UNTIL = "2027-03-06T06:07:08Z"
+"""A day after the promotion, as `configs/serving.toml` says."""
+
 
 @pytest.fixture(scope="module")
 def model(planted_home: Home) -> artefacts.Model:
@@ -29,7 +32,7 @@ def test_segments_are_those_of_the_engine(
     response = ask.get(f"/v1/products/{of(product)}/segments?goal={goal}&limit=3")
     assert response.status_code == 200
     said = audiences.best_segments(model, product, goal=goal, limit=3)
-    assert response.json == said | {"valid_until": "2026-11-21T00:00:00Z"}
+    assert response.json == said | {"valid_until": VALID_UNTIL}
     assert response.headers["Mokhatab-Model-Version"] == "v1"
     schemas.BestSegments.model_validate_json(response.data)
 
@@ -100,7 +103,7 @@ def test_an_audience_is_the_same_in_every_format(
     assert rows["rank"].to_list() == list(range(1, rows.height + 1))
     assert rows["probability"].to_list() == pytest.approx(said.probabilities.tolist(), abs=1e-6)
     assert response.headers["Mokhatab-Model-Version"] == "v1"
-    assert response.headers["Mokhatab-Valid-Until"] == "2026-11-21T00:00:00Z"
+    assert response.headers["Mokhatab-Valid-Until"] == VALID_UNTIL
 
 
 def test_blocks_join_without_a_seam(own: object) -> None:

@@ -84,9 +84,9 @@ def _swap(own: Callable[..., Asker], *, threads: int, swaps: int) -> Load:
             wanted = ("v2", "v1")[number % 2]
             versions.promote(holder._home, wanted)
             until = time.monotonic() + 20
-            while holder.held.model.version != wanted and time.monotonic() < until:
+            while holder.held.in_use.model.version != wanted and time.monotonic() < until:
                 time.sleep(0.005)
-            assert holder.held.model.version == wanted
+            assert holder.held.in_use.model.version == wanted
     holder.wait()
     return load
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -216,4 +218,41 @@ def test_a_pointer_that_vanished_takes_no_model_away(home: Home) -> None:
 
 
 def test_an_answer_is_valid_for_the_hours_that_are_set() -> None:
-    assert models.valid_until(planted("v"), 24) == "2026-11-21T00:00:00Z"
+    since = datetime(2026, 11, 20, 23, 30, 1, 999, tzinfo=UTC)
+    assert models.valid_until(since, 24) == "2026-11-21T23:30:01Z"
+    assert models.valid_until(since, 0.5) == "2026-11-21T00:00:01Z"
+
+
+def _moved(home: Home, holder: models.ModelHolder, clock: Clock) -> models.InUse:
+    clock.now += 2.0
+    holder.in_use()
+    holder.wait()
+    return holder.in_use()
+
+
+def test_a_model_is_in_use_since_the_pointer_was_moved_to_it(home: Home) -> None:
+    clock = Clock()
+    _save(home, "v1", "v2")
+    versions.promote(home, "v1")
+    holder = _holder(home, clock, [])
+    assert abs(holder.in_use().since - datetime.now(UTC)) < timedelta(minutes=1)
+    for hour, version in enumerate(("v2", "v1", "v1")):
+        at = 1e9 + 3600 * hour
+        versions.promote(home, version)
+        os.utime(home.champion, (at, at))
+        found = _moved(home, holder, clock)
+        assert (found.model.version, found.since) == (version, datetime.fromtimestamp(at, UTC))
+
+
+def test_the_model_before_a_refused_champion_keeps_the_time_of_its_own_promotion(
+    home: Home,
+) -> None:
+    clock = Clock()
+    _save(home, "v1", "v2")
+    versions.promote(home, "v1")
+    os.utime(home.champion, (1e9, 1e9))
+    holder = _holder(home, clock, [])
+    _break(home, "v2")
+    versions.promote(home, "v2")
+    found = _moved(home, holder, clock)
+    assert (found.model.version, found.since) == ("v1", datetime.fromtimestamp(1e9, UTC))
