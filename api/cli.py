@@ -273,9 +273,9 @@ def demo(
     if not no_serve:
         from api import printing
         from api.serve import serve as run
-        from engine.operations.keys import create_key
+        from engine.operations.keys import replace_key
 
-        key = create_key(home_of(context), name="demo", scopes=["segments:read", "audiences:read"])
+        key = replace_key(home_of(context), name="demo", scopes=["segments:read", "audiences:read"])
         Console().print(printing.try_it(home_of(context), key))
         run(home_of(context))
 

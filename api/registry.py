@@ -62,7 +62,7 @@ def models_rollback(context: typer.Context, as_json: Json = False) -> None:
 )
 def keys_create(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="Who will use it.")],
+    name: Annotated[str, typer.Option(help="Who will use it; no two keys share one.")],
     scopes: Annotated[str, typer.Option(help="With commas between.")],
     as_json: Json = False,
 ) -> None:
@@ -85,10 +85,14 @@ def keys_list(context: typer.Context, as_json: Json = False) -> None:
 
 
 @keys.command("revoke")
-def keys_revoke(context: typer.Context, prefix: str, as_json: Json = False) -> None:
-    """Makes a key useless, named by its prefix."""
+def keys_revoke(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="Its name, or its prefix as `keys list` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Makes a key useless, named by its name or its prefix."""
     from api import printing
     from engine.operations.keys import revoke_key
 
-    revoke_key(home_of(context), prefix)
-    say({"revoked": prefix}, as_json, printing.as_lines)
+    revoke_key(home_of(context), key)
+    say({"revoked": key}, as_json, printing.as_lines)

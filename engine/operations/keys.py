@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.errors import DataError, UnknownEntity
+from engine.errors import DataError, InvalidValue, UnknownEntity
 from engine.store.catalog import Catalog, KeyRow, open_catalog, pepper
 from engine.store.home import Home
 
@@ -29,6 +29,7 @@ SCOPES = (
 """Everything a key can be allowed."""
 
 MARK = "mk_"
+LONGEST_NAME = 200
 SHOWN = 8
 """So many characters after the mark name a key in lists; the other 35 hold 210 secret bits."""
 
@@ -56,11 +57,13 @@ def create_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
     """Makes a key of 256 random bits and returns it; it is told this once and kept only hashed.
 
     Raises:
-        DataError: the name is empty or longer than 200 characters, or there is no scope.
+        InvalidValue: the name is empty, longer than 200 characters, holds what cannot be printed,
+            or begins like a key.
+        DataError: there is no scope.
         UnknownScope: a scope is not among `SCOPES`.
+        DuplicateEntity: a key that works has this name.
     """
-    if not 1 <= len(name.strip()) <= 200:
-        raise DataError("a key needs a name of 1 to 200 characters")
+    name = _name(name)
     wanted = sorted({scope.strip() for scope in scopes} - {""})
     if not wanted:
         raise DataError(f"a key needs a scope; known: {', '.join(SCOPES)}")
@@ -69,10 +72,30 @@ def create_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
             raise UnknownScope(scope)
     key = MARK + secrets.token_urlsafe(32)
     with open_catalog(home) as catalog:
-        catalog.add_key(
-            name=name.strip(), prefix=prefix_of(key), digest=digest(home, key), scopes=wanted
-        )
+        catalog.add_key(name=name, prefix=prefix_of(key), digest=digest(home, key), scopes=wanted)
     return key
+
+
+def _name(given: str) -> str:
+    name = given.strip()
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise InvalidValue("name", f"a key needs one of 1 to {LONGEST_NAME} characters")
+    if not name.isprintable():
+        raise InvalidValue("name", "holds characters that cannot be printed")
+    if name.startswith(MARK):
+        raise InvalidValue("name", f"begins with {MARK}, as keys do")
+    return name
+
+
+def replace_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
+    """Makes a key in the place of the one of this name, if there is one, which ends.
+
+    Raises:
+        DataError: as `create_key`.
+    """
+    with open_catalog(home) as catalog:
+        catalog.revoke(_name(name))
+    return create_key(home, name=name, scopes=scopes)
 
 
 def list_keys(home: Home) -> list[Key]:
@@ -81,16 +104,16 @@ def list_keys(home: Home) -> list[Key]:
         return [_shown(row) for row in catalog.find_keys()]
 
 
-def revoke_key(home: Home, prefix: str) -> None:
-    """Ends a key, named by the prefix that lists show.
+def revoke_key(home: Home, named: str) -> None:
+    """Ends a key, named by its name or by the prefix that lists show.
 
     Raises:
-        UnknownEntity: no key that works has this prefix.
+        UnknownEntity: no key that works is called so.
     """
     with open_catalog(home) as catalog:
-        if not catalog.revoke(prefix):
-            known = tuple(row.prefix for row in catalog.find_keys() if row.revoked_at is None)
-            raise UnknownEntity("key", prefix, known[:5])
+        if not catalog.revoke(named):
+            known = [row.name for row in catalog.find_keys() if row.revoked_at is None]
+            raise UnknownEntity("key", named, tuple(known[:5]))
 
 
 def find_key(catalog: Catalog, key_digest: bytes, prefix: str) -> Key | None:

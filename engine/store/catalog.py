@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
+from engine.errors import DuplicateEntity
 from engine.store import migrations
 from engine.store.home import Home
 
@@ -39,6 +40,13 @@ KEYS = sa.Table(
         server_default=sa.func.current_timestamp(),
     ),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
+    sa.Index(
+        "working_names",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
+    ),
 )
 
 PROMOTIONS = sa.Table(
@@ -139,10 +147,17 @@ class Catalog:
         self._engine.dispose()
 
     def add_key(self, *, name: str, prefix: str, digest: bytes, scopes: Sequence[str]) -> None:
-        """Keeps a new key."""
+        """Keeps a new key.
+
+        Raises:
+            DuplicateEntity: a key that works has this name, or any key this digest.
+        """
         row = {"name": name, "prefix": prefix, "digest": digest, "scopes": list(scopes)}
-        with self._engine.begin() as connection:
-            connection.execute(KEYS.insert().values(**row))
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(KEYS.insert().values(**row))
+        except sa.exc.IntegrityError:
+            raise DuplicateEntity("key", name) from None
 
     def find_keys(self, prefix: str | None = None) -> list[KeyRow]:
         """Keys with this prefix, or all; oldest first, revoked ones too."""
@@ -152,11 +167,13 @@ class Catalog:
         with self._engine.connect() as connection:
             return [_key(row) for row in connection.execute(query)]
 
-    def revoke(self, prefix: str) -> int:
-        """Ends the keys with this prefix that still work; returns how many that were."""
+    def revoke(self, named: str) -> int:
+        """Ends the keys with this name or prefix that still work; returns how many that were."""
         ended = (
             KEYS.update()
-            .where(KEYS.c.prefix == prefix, KEYS.c.revoked_at.is_(None))
+            .where(
+                sa.or_(KEYS.c.name == named, KEYS.c.prefix == named), KEYS.c.revoked_at.is_(None)
+            )
             .values(revoked_at=sa.func.current_timestamp())
         )
         with self._engine.begin() as connection:

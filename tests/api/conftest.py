@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from api.app import create_app
-from engine.operations.keys import SCOPES, create_key
+from engine.operations.keys import SCOPES, create_key, replace_key
 from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
@@ -50,7 +50,7 @@ class Asker:
 
     def _send(self, method: str, path: str, options: dict[str, Any]) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        return self.client.open(path, method=method, headers=headers, **options)
+        return self.client.open(path, method=method, headers=headers, buffered=True, **options)
 
 
 def of(id: str) -> str:
@@ -90,7 +90,7 @@ def own(tmp_path: Path) -> Iterator[Callable[..., Asker]]:
         (tmp_path / "configs" / "serving.toml").write_text(toml)
         if model and not home.champion.exists():
             save_version(home, "v1")
-        made = create_key(home, name="own", scopes=SCOPES)
+        made = replace_key(home, name="own", scopes=SCOPES)
         log = io.BytesIO()
         app = create_app(home, log_to=log, **options)
         return Asker(app, Client(app), made, log)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from api.http import access
-from engine.operations.keys import SCOPES, create_key, prefix_of, revoke_key
+from engine.operations.keys import SCOPES, create_key, prefix_of, replace_key, revoke_key
 from engine.store.catalog import Catalog
 from engine.store.home import Home
 from tests.api.conftest import Asker
@@ -36,7 +36,7 @@ def _send(ask: Asker, path: str, authorization: str | None) -> int:
 def test_only_the_scope_of_a_route_opens_it(
     ask: Asker, planted_home: Home, path: str, scope: str
 ) -> None:
-    key = create_key(planted_home, name=scope, scopes=[scope])
+    key = replace_key(planted_home, name=scope, scopes=[scope])
     assert _send(ask, path, f"Bearer {key}") == (200 if scope == ROUTES[path] else 403)
 
 
@@ -76,7 +76,7 @@ def test_closed_answers_say_how_to_ask(ask: Asker, planted_home: Home) -> None:
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="mokhatab"'
     wrong = ask.get(SEGMENTS, headers={"Authorization": "Bearer mk_" + "x" * 43})
     assert 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
-    other = create_key(planted_home, name="other", scopes=["models:write"])
+    other = replace_key(planted_home, name="other", scopes=["models:write"])
     lacking = ask.get(SEGMENTS, headers={"Authorization": f"Bearer {other}"})
     assert 'scope="segments:read"' in lacking.headers["WWW-Authenticate"]
     for each in (response, wrong, lacking):

@@ -259,6 +259,16 @@ def test_a_key_is_shown_once_and_works_by_its_hash(run, tmp_path):
     assert said.json["key"] not in run(tmp_path, "keys", "list").out
 
 
+def test_a_name_is_given_to_one_key_and_ends_it(run, tmp_path):
+    words = ("keys", "create", "--name", "bidder", "--scopes", "segments:read")
+    assert run(tmp_path, *words).code == 0
+    again = run(tmp_path, *words)
+    assert (again.code, again.out) == (1, "")
+    assert again.err == "mokhatab: key 'bidder' exists already\n"
+    assert run(tmp_path, "keys", "revoke", "bidder", "--json").json == {"revoked": "bidder"}
+    assert run(tmp_path, *words).code == 0
+
+
 def test_a_wrong_setting_is_told_in_one_line(run, tmp_path):
     home = quick_home(tmp_path, events_like(tasteful(30, 4)))
     (home.root / "configs" / "training.toml").write_text("[gate]\nconfidence = 2.0\n")

@@ -67,11 +67,11 @@ def test_the_second_answer_is_the_first(ask: Asker) -> None:
 def test_a_kept_answer_is_not_given_to_a_key_that_lacks_the_scope(
     ask: Asker, planted_home: Home
 ) -> None:
-    from engine.operations.keys import create_key
+    from engine.operations.keys import replace_key
 
     path = "/v1/products/product-003/segments"
     assert ask.get(path).status_code == 200
-    other = create_key(planted_home, name="other", scopes=["audiences:read"])
+    other = replace_key(planted_home, name="other", scopes=["audiences:read"])
     assert ask.get(path, headers={"Authorization": f"Bearer {other}"}).status_code == 403
     assert ask.client.get(path).status_code == 401
 

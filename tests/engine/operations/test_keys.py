@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from engine.errors import DataError, UnknownEntity
+from engine.errors import DataError, DuplicateEntity, UnknownEntity
 from engine.operations import keys
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
@@ -31,7 +32,7 @@ def test_a_key_is_found_with_its_scopes(home: Home) -> None:
 
 
 def test_a_key_holds_256_bits_and_none_is_made_twice(home: Home) -> None:
-    made = {keys.create_key(home, name="n", scopes=["segments:read"]) for _ in range(20)}
+    made = {keys.create_key(home, name=f"n{n}", scopes=["segments:read"]) for n in range(20)}
     assert len(made) == 20
     assert all(key.startswith("mk_") and len(key) == 3 + 43 for key in made)
 
@@ -74,7 +75,57 @@ def test_an_unknown_scope_is_told_with_those_that_exist(home: Home) -> None:
     assert keys.list_keys(home) == []
 
 
-@pytest.mark.parametrize(("name", "scopes"), [("", ["segments:read"]), ("x" * 201, []), ("a", [])])
+def test_no_two_working_keys_share_a_name(home: Home) -> None:
+    first = keys.create_key(home, name="ads", scopes=["segments:read"])
+    for name in ("ads", " ads "):
+        with pytest.raises(DuplicateEntity, match="'ads' exists already"):
+            keys.create_key(home, name=name, scopes=["audiences:read"])
+    assert len(keys.list_keys(home)) == 1
+    keys.revoke_key(home, keys.prefix_of(first))
+    keys.create_key(home, name="ads", scopes=["segments:read"])
+    assert [key.name for key in keys.list_keys(home)] == ["ads", "ads"]
+
+
+def test_of_many_who_ask_for_one_name_at_once_one_gets_a_key(home: Home) -> None:
+    def ask(_: int) -> str | None:
+        try:
+            return keys.create_key(home, name="ads", scopes=["segments:read"])
+        except DuplicateEntity:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        (made,) = [key for key in pool.map(ask, range(16)) if key is not None]
+    assert _find(home, made) is not None
+    assert len(keys.list_keys(home)) == 1
+
+
+def test_a_key_is_ended_by_its_name(home: Home) -> None:
+    ads, other = (keys.create_key(home, name=n, scopes=["segments:read"]) for n in ("ads", "b"))
+    keys.revoke_key(home, "ads")
+    assert _find(home, ads) is None
+    assert _find(home, other) is not None
+    with pytest.raises(UnknownEntity, match="known and near: b"):
+        keys.revoke_key(home, "ads")
+
+
+def test_a_replaced_key_ends(home: Home) -> None:
+    first, second = (keys.replace_key(home, name="a", scopes=["segments:read"]) for _ in range(2))
+    assert _find(home, first) is None
+    assert _find(home, second) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes"),
+    [
+        ("", ["segments:read"]),
+        ("  ", ["segments:read"]),
+        ("x" * 201, ["segments:read"]),
+        ("a\x1b[31m", ["segments:read"]),
+        ("a\nb", ["segments:read"]),
+        ("mk_12345678", ["segments:read"]),
+        ("a", []),
+    ],
+)
 def test_a_key_needs_a_name_and_a_scope(home: Home, name: str, scopes: list[str]) -> None:
     with pytest.raises(DataError):
         keys.create_key(home, name=name, scopes=scopes)

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from engine.errors import DuplicateEntity
 from engine.store import migrations
 from engine.store.catalog import TABLES, Catalog, catalog_url, open_catalog, pepper
 from engine.store.home import Home
@@ -47,6 +49,45 @@ def test_migrations_make_the_tables_that_the_code_names(home: Home) -> None:
         assert set(columns) == {column.name for column in table.columns}
         for column in table.columns:
             assert columns[column.name]["nullable"] == column.nullable
+        indexes = {
+            (index["name"], bool(index["unique"])) for index in found.get_indexes(table.name)
+        }
+        assert indexes == {(index.name, bool(index.unique)) for index in table.indexes}
+
+
+def test_keys_that_shared_a_name_are_told_apart_by_their_prefix_and_go_on(home: Home) -> None:
+    home.root.mkdir()
+    engine = sa.create_engine(catalog_url(home), poolclass=sa.NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for number, (name, ended) in enumerate(
+            [("ads", True), ("ads", False), ("ads", False), ("b", False), ("x" * 200, False)] * 2
+        ):
+            connection.execute(
+                sa.insert(TABLES.tables["api_keys"]).values(
+                    name=name,
+                    prefix=f"mk_{number:08}",
+                    digest=bytes([number]) * 32,
+                    scopes=[],
+                    revoked_at=datetime.now(UTC) if ended else None,
+                )
+            )
+    with open_catalog(home) as catalog:
+        found = catalog.find_keys()
+    assert [row.name for row in found[:6]] == [
+        "ads",
+        "ads",
+        "ads mk_00000002",
+        "b",
+        "x" * 200,
+        "ads",
+    ]
+    working = [row.name for row in found if row.revoked_at is None]
+    assert len(set(working)) == len(working) == 8
+    assert max(map(len, working)) == 200
 
 
 def test_sqlite_writes_ahead(home: Home) -> None:
@@ -86,7 +127,7 @@ def test_keys_and_promotions_are_kept(home: Home) -> None:
 def test_the_same_digest_is_kept_once(home: Home) -> None:
     with open_catalog(home) as catalog:
         catalog.add_key(name="a", prefix="p", digest=b"d" * 32, scopes=[])
-        with pytest.raises(sa.exc.IntegrityError):
+        with pytest.raises(DuplicateEntity):
             catalog.add_key(name="b", prefix="p", digest=b"d" * 32, scopes=[])
 
 
