@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from api.registry import keys, models
-from api.terminal import Json, Place, console, home_of, say
+from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 
 # what takes long to import is imported by the verb that needs it: help must come at once
 
@@ -32,8 +32,14 @@ app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
-Product = Annotated[str, typer.Argument(help="The product's id.")]
-Out = Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .ndjson.")]
+Product = Annotated[str, typer.Argument(help="The product's id.", callback=an_id)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        help="File to write: .parquet, .csv or .ndjson. In CSV a text that a spreadsheet would "
+        "run as a formula is led by an apostrophe."
+    ),
+]
 Input = Annotated[Path | None, typer.Option(help="Parquet, CSV or NDJSON.")]
 
 
@@ -160,18 +166,26 @@ def retrain(
 def score(
     context: typer.Context,
     out: Out,
-    products: Annotated[str | None, typer.Option(help="Ids with commas between; all else.")] = None,
+    products: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these products; repeat it, or put commas between. An id that holds a comma "
+            "is taken as it is where the model knows it. All products where missing."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Writes every known user × product: user_id, product_id, score, probability."""
     from api import printing
     from engine.frames import SCORES
     from engine.operations.audiences import score_all
+    from engine.operations.lookup import index
     from engine.store.files import stream, write_table
 
     model = _model(context)
-    wanted = products.split(",") if products else None
-    write_table(out, stream(lambda: score_all(model, product_ids=wanted), SCORES.columns))
+    wanted = some_ids(products or [], index(model).products)
+    blocks = stream(lambda: score_all(model, product_ids=wanted), SCORES.columns)
+    write_table(out, blocks, for_people=True)
     rows = model.users.height * (len(wanted) if wanted else model.products.height)
     answer = {"model_version": model.version, "rows": rows, "out": str(out)}
     say(answer, as_json, printing.written)
@@ -212,7 +226,7 @@ def audience(
     from engine.store.files import write_table
 
     found = rank(_model(context), product, share=share, size=size, goal=goal)
-    write_table(out, pl.concat(found.blocks()).lazy())
+    write_table(out, pl.concat(found.blocks()).lazy(), for_people=True)
     answer = {
         "product_id": product,
         "model_version": found.model.version,
@@ -287,11 +301,12 @@ def main() -> None:
     try:
         app()
     except EngineError as error:
-        sys.stderr.write(f"mokhatab: {error}\n")
-        sys.exit(4 if isinstance(error, Busy) else 1)
+        fail(str(error), 4 if isinstance(error, Busy) else 1)
     except OSError as error:
-        sys.stderr.write(f"mokhatab: {error.filename or ''}: {error.strerror or error}\n")
-        sys.exit(1)
+        place = f"{error.filename}: " if error.filename else ""
+        fail(f"{place}{error.strerror or error}", 1)
+    except UnicodeEncodeError as error:
+        fail(f"'{error.object}' is not UTF-8", 1)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
 """What all verbs of the command share: where they work, and how they answer.
 
-In: the context of a command, answers as plain dicts. Out: a home, JSON or tables.
+In: the context of a command, words, answers as plain dicts. Out: a home, ids, JSON or tables.
 Never: a verb.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 # what takes long to import is imported by who needs it: help must come at once
 
+LONGEST_MESSAGE = 600
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 
 
@@ -31,6 +33,46 @@ def home_of(context: typer.Context) -> Any:
     from engine.store.home import Home
 
     return Home(context.obj.home)
+
+
+def an_id(word: str | None) -> str | None:
+    """The word, which must not be empty.
+
+    Raises:
+        InvalidValue: it is.
+    """
+    from engine.errors import InvalidValue
+
+    if word is not None and not word.strip():
+        raise InvalidValue("id", "is empty; name one")
+    return word
+
+
+def some_ids(words: list[str], known: Container[str]) -> list[str] | None:
+    """The ids that words name, each once, in their order; none where there are no words.
+
+    A word that is known is one id, commas and all; of others each part between commas is one.
+
+    Raises:
+        InvalidValue: an id is empty.
+    """
+    if not words:
+        return None
+    found: list[str] = []
+    for word in words:
+        parts = [word] if word in known else word.split(",")
+        found += [part if part in known else part.strip() for part in parts]
+    for id in found:
+        an_id(id)
+    return list(dict.fromkeys(found))
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Ends the command with one line on standard error, safe for a terminal to show."""
+    from engine.errors import shown
+
+    sys.stderr.write(f"mokhatab: {shown(message, LONGEST_MESSAGE)}\n")
+    sys.exit(code)
 
 
 def console() -> Any:

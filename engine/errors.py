@@ -26,6 +26,23 @@ EngineError
 
 from __future__ import annotations
 
+LONGEST_SHOWN = 80
+JOINERS = "\u200c\u200d"
+"""Cannot be seen, and are letters all the same: in Persian words and in emoji."""
+
+
+def shown(text: str, most: int = LONGEST_SHOWN) -> str:
+    """A foreign text as a message may repeat it: its middle left out where it is long.
+
+    Characters that cannot be printed, or turn the direction of what follows, are escaped.
+    """
+    half = most // 2
+    short = text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+    return "".join(
+        sign if sign.isprintable() or sign in JOINERS else sign.encode("unicode_escape").decode()
+        for sign in short
+    )
+
 
 class EngineError(Exception):
     """Root of everything this product raises on purpose; `str()` is fit for a user's eyes."""
@@ -71,8 +88,8 @@ class UnknownEntity(DataError):
     """Nothing of this kind has this id; `near` holds up to five known ids that resemble it."""
 
     def __init__(self, kind: str, id: str, near: tuple[str, ...] = ()) -> None:
-        hint = f"; known and near: {', '.join(near)}" if near else ""
-        super().__init__(f"no {kind} {id!r}{hint}")
+        hint = f"; known and near: {', '.join(map(shown, near))}" if near else ""
+        super().__init__(f"no {kind} '{shown(id)}'{hint}")
         self.kind, self.id, self.near = kind, id, near
 
 
@@ -80,7 +97,7 @@ class DuplicateEntity(DataError):
     """Something of this kind with this id exists already."""
 
     def __init__(self, kind: str, id: str) -> None:
-        super().__init__(f"{kind} {id!r} exists already")
+        super().__init__(f"{kind} '{shown(id)}' exists already")
         self.kind, self.id = kind, id
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from flask import Response, current_app, request
 from werkzeug.exceptions import NotAcceptable
 
+from engine.store.files import safe_cells
 from engine.store.spool import parquet_of
 
 FORMATS = {
@@ -29,8 +30,6 @@ DESCRIBED: dict[str, Any] = {
         FORMATS["parquet"]: {"schema": {"type": "string", "format": "binary"}},
     },
 }
-DANGEROUS = "^[=+\\-@\t\r']"
-"""How a formula begins (OWASP), and the apostrophe itself, so that the lead can be taken off."""
 
 
 def wanted(chosen: str | None) -> str:
@@ -70,7 +69,5 @@ def streamed(blocks: Iterator[pl.DataFrame], form: str, *, headers: dict[str, st
 def _csv(blocks: Iterator[pl.DataFrame]) -> Iterator[bytes]:
     header = True
     for block in blocks:
-        text = pl.col(pl.String)
-        safe = pl.when(text.str.contains(DANGEROUS)).then("'" + text).otherwise(text)
-        yield block.with_columns(safe.name.keep()).write_csv(include_header=header).encode()
+        yield block.with_columns(safe_cells()).write_csv(include_header=header).encode()
         header = False

@@ -46,7 +46,7 @@ def show_model(home: Home, version: str | None = None) -> dict[str, Any]:
         UnknownEntity: no such version lies in the home.
         ArtefactCorrupt: its manifest cannot be read.
     """
-    version = version or versions.champion(home)
+    version = versions.champion(home) if version is None else version
     manifest = versions.read_manifest(home, version)
     with open_catalog(home) as catalog:
         moves = [move for move in catalog.promotions() if move.version == version]

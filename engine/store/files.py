@@ -18,6 +18,8 @@ from polars.io.plugins import register_io_source
 from engine.errors import UnreadableFile
 
 WRITERS = ("csv", "parquet", "ndjson")
+FORMULA = "^[=+\\-@\t\r']"
+"""How a formula begins (OWASP), and the apostrophe itself, so that the lead can be taken off."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -62,8 +64,17 @@ def table_format(path: Path) -> str:
     return ending
 
 
-def write_table(path: Path, frame: pl.LazyFrame) -> None:
+def safe_cells() -> pl.Expr:
+    """Every text of a frame, led by an apostrophe where a spreadsheet would run it as a formula."""
+    text = pl.col(pl.String)
+    risky = text.str.contains(FORMULA)
+    return pl.when(risky).then("'" + text).otherwise(text).name.keep()
+
+
+def write_table(path: Path, frame: pl.LazyFrame, *, for_people: bool = False) -> None:
     """Writes a lazy frame in the format of the file's ending, row order kept, then renames it in.
+
+    `for_people`: a CSV may be opened in a spreadsheet, so its texts pass `safe_cells`.
 
     Raises:
         UnreadableFile: an ending that names no known format.
@@ -75,6 +86,7 @@ def write_table(path: Path, frame: pl.LazyFrame) -> None:
         if ending == "parquet":
             frame.sink_parquet(partial, maintain_order=True)
         elif ending == "csv":
+            frame = frame.with_columns(safe_cells()) if for_people else frame
             frame.sink_csv(partial, maintain_order=True)
         else:
             frame.sink_ndjson(partial, maintain_order=True)

@@ -81,3 +81,20 @@ def test_every_error_raised_by_name_is_of_the_tree_or_tells_a_programmer():
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 name = getattr(node.exc.func, "id", "")
                 assert name not in ("Exception", "BaseException", "RuntimeError"), path
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("می\u200cخواهم 👨\u200d👩", "می\u200cخواهم 👨\u200d👩"),
+        ("a\0b\x1b[31m\n", r"a\x00b\x1b[31m\n"),
+        ("\u202eabc\u2066", r"\u202eabc\u2066"),
+        ("\udcff", r"\udcff"),
+        ("x" * 80, "x" * 80),
+        ("a" * 5000 + "b" * 5000, "a" * 40 + "…" + "b" * 40),
+    ],
+)
+def test_a_foreign_text_is_shown_short_and_without_what_a_terminal_would_obey(text, told):
+    assert errors.shown(text) == told
+    assert told in str(errors.UnknownEntity("user", text, (text,)))
+    assert told in str(errors.DuplicateEntity("key", text))
