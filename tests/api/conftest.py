@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from api.app import create_app
+from api.cli import main
 from engine.operations.keys import SCOPES, create_key, replace_key
 from engine.store import artefacts, versions
 from engine.store.home import Home
@@ -96,3 +99,33 @@ def own(tmp_path: Path) -> Iterator[Callable[..., Asker]]:
         return Asker(app, Client(app), made, log)
 
     return make
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs the command as a shell would: words in, exit code and both outputs out."""
+
+    def run(home: Home | Path, *words: str) -> Said:
+        folder = home.root if isinstance(home, Home) else home
+        monkeypatch.setattr(sys, "argv", ["mokhatab", "--home", str(folder), *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run

@@ -6,15 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from api.cli import main
 from engine.operations.keys import list_keys
 from engine.store.home import Home
 from engine.store.versions import champion, versions
@@ -26,36 +22,6 @@ ROOT = Path(__file__).parents[2]
 
 OPINIONS = tasteful(150, 12)
 PEOPLE = int((OPINIONS != 0).any(axis=1).sum())
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Runs the command as a shell would: words in, exit code and both outputs out."""
-
-    def run(home: Home | Path, *words: str) -> Said:
-        folder = home.root if isinstance(home, Home) else home
-        monkeypatch.setattr(sys, "argv", ["mokhatab", "--home", str(folder), *words])
-        monkeypatch.setenv("COLUMNS", "200")
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -186,96 +152,6 @@ def test_score_of_some_products(run, home, tmp_path):
     assert not (tmp_path / "other.parquet").exists()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--products", "کالا3", "--products", "کالا5"),
-        ("--products", "کالا3, کالا5,کالا3"),
-        ("--products", "کالا3,کالا5", "--products", "کالا3"),
-    ],
-)
-def test_products_are_named_one_by_one_or_with_commas_between(run, home, tmp_path, words):
-    path = tmp_path / "scores.parquet"
-    assert run(home, "score", "--out", str(path), *words, "--json").json["rows"] == 2 * PEOPLE
-    assert set(pl.read_parquet(path)["product_id"]) == {"کالا3", "کالا5"}
-
-
-@pytest.mark.parametrize("words", ["", " ", "کالا3,", ",", "کالا3,,کالا5"])
-def test_an_empty_id_among_the_products_is_an_error(run, home, tmp_path, words):
-    said = run(home, "score", "--out", str(tmp_path / "scores.csv"), "--products", words)
-    assert (said.code, said.out, said.err) == (1, "", "mokhatab: id: is empty; name one\n")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("verb", [("segments",), ("curve",), ("audience",)])
-@pytest.mark.parametrize("id", ["", " "])
-def test_an_empty_id_is_an_error(run, home, tmp_path, verb, id):
-    out = ("--share", "0.1", "--out", str(tmp_path / "x.csv")) if verb == ("audience",) else ()
-    said = run(home, *verb, id, *out)
-    assert (said.code, said.out, said.err) == (1, "", "mokhatab: id: is empty; name one\n")
-
-
-def test_an_empty_version_is_not_the_champion(run, home):
-    said = run(home, "models", "show", "")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("mokhatab: no model ''")
-
-
-@pytest.mark.parametrize(
-    "id", ["a\x01b", "\x1b[31mred\x07", "a\nmokhatab: b", "\u202egnp.exe", "x" * 10_000, "\udcff"]
-)
-def test_what_is_repeated_in_an_error_is_short_and_does_nothing_to_a_terminal(run, home, id):
-    for words in (
-        ("segments", id),
-        ("segments", "کالا3", "--goal", id),
-        ("segments", "کالا3", "--channel", id),
-        ("models", "promote", id),
-        ("keys", "revoke", id),
-        ("keys", "create", "--name", id, "--scopes", "segments:read,"),
-        ("keys", "create", "--name", "n", "--scopes", id),
-        ("ingest", f"{id}.csv"),
-    ):
-        said = run(home, *words)
-        assert (said.code, said.out) == (1, ""), words
-        line = said.err.removesuffix("\n")
-        assert len(line) < 700
-        assert line.isprintable(), line
-
-
-@pytest.fixture(scope="module")
-def odd_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Ids that look like formulas, and products with commas in theirs."""
-    from training.flow import retrain
-
-    events = events_like(tasteful(60, 4), user="=1+{:d}", product="@p,{:d}")
-    found = quick_home(tmp_path_factory.mktemp("odd") / "home", events)
-    retrain(found)
-    return found
-
-
-def test_a_csv_runs_nothing_in_a_spreadsheet(run, odd_home, tmp_path):
-    audience, scores, plain = (tmp_path / name for name in ("a.csv", "s.csv", "a.parquet"))
-    for path in (audience, plain):
-        run(odd_home, "audience", "@p,1", "--share", "1", "--out", str(path))
-    run(odd_home, "score", "--out", str(scores))
-    assert pl.read_csv(audience)["user_id"].str.starts_with("'=1+").all()
-    told = pl.read_csv(scores)
-    assert told["user_id"].str.starts_with("'=1+").all()
-    assert told["product_id"].str.starts_with("'@p,").all()
-    assert told["score"].min() < 0
-    assert pl.read_parquet(plain)["user_id"].str.starts_with("=1+").all()
-
-
-def test_an_id_with_a_comma_is_taken_as_it_is_where_it_is_known(run, odd_home, tmp_path):
-    path = tmp_path / "s.parquet"
-    words = ("--products", "@p,1", "--products", "@p,3")
-    assert run(odd_home, "score", "--out", str(path), *words).code == 0
-    assert pl.read_parquet(path)["product_id"].unique().sort().to_list() == ["@p,1", "@p,3"]
-    refused = run(odd_home, "score", "--out", str(path), "--products", "@p,1,@p,3")
-    assert refused.code == 1
-    assert "no product '@p'" in refused.err
-
-
 @pytest.mark.parametrize("words", [("--share", "0.1"), ("--size", "15")])
 def test_an_audience_is_the_best_of_the_scores(run, home, tmp_path, words):
     audience, scores = tmp_path / "audience.csv", tmp_path / "scores.parquet"
@@ -347,16 +223,6 @@ def test_a_key_is_shown_once_and_works_by_its_hash(run, tmp_path):
     listed = run(tmp_path, "keys", "list", "--json")
     assert said.json["key"] not in listed.out
     assert said.json["key"] not in run(tmp_path, "keys", "list").out
-
-
-def test_a_name_is_given_to_one_key_and_ends_it(run, tmp_path):
-    words = ("keys", "create", "--name", "bidder", "--scopes", "segments:read")
-    assert run(tmp_path, *words).code == 0
-    again = run(tmp_path, *words)
-    assert (again.code, again.out) == (1, "")
-    assert again.err == "mokhatab: key 'bidder' exists already\n"
-    assert run(tmp_path, "keys", "revoke", "bidder", "--json").json == {"revoked": "bidder"}
-    assert run(tmp_path, *words).code == 0
 
 
 def test_a_wrong_setting_is_told_in_one_line(run, tmp_path):
