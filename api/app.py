@@ -61,9 +61,9 @@ def create_app(
     nouns = [
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         users.routes(desk, newcomers_of),
-        health.routes(desk),
+        health.routes(desk, metrics),
     ]
-    app, needed = _with_routes(nouns, desk, metrics)
+    app, needed = _with_routes(nouns)
     app.extensions |= {"mokhatab.log": log, "mokhatab.holder": holder, "mokhatab.answers": answers}
     app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
     problems.register(app)
@@ -79,11 +79,9 @@ def create_app(
     return app
 
 
-def _with_routes(
-    nouns: list[Noun], desk: Desk, metrics: Metrics
-) -> tuple[Flask, dict[str, str | None]]:
+def _with_routes(nouns: list[Noun]) -> tuple[Flask, dict[str, str | None]]:
     app, needed = build(nouns, version=version("mokhatab"))
-    for endpoint in (*docs.add_docs(app), health.add_metrics(app, desk, metrics)):
+    for endpoint in docs.add_docs(app):
         needed[endpoint] = None
     return app, needed
 

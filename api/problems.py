@@ -30,6 +30,7 @@ from engine.errors import (
     PlanInfeasible,
     SegmentTooSmall,
     UnknownEntity,
+    shown,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,11 +95,19 @@ def register(app: Flask) -> None:
 
 def invalid(error: ValidationError) -> Response:
     """422 with each field that was not understood, without repeating what was sent."""
-    fields = [
-        {"field": ".".join(map(str, part["loc"])), "detail": part["msg"]}
-        for part in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return problem(422, "Not understood", "see `fields`", fields=fields)
+    parts = error.errors(include_url=False, include_context=False, include_input=False)
+    return not_understood(
+        {
+            ".".join(map(str, part["loc"])): part["msg"].removeprefix("Value error, ")
+            for part in parts
+        }
+    )
+
+
+def not_understood(fields: dict[str, str]) -> Response:
+    """422 with what is wrong with each field."""
+    told = [{"field": shown(name), "detail": detail} for name, detail in fields.items()]
+    return problem(422, "Not understood", "see `fields`", fields=told)
 
 
 def kind_of(error: Exception) -> Kind:

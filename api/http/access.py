@@ -118,7 +118,7 @@ class Meter:
 
 
 class Gate:
-    """Runs before each request: key, scope, limit, then the form of the body."""
+    """Runs before each request: key, scope, limit, then the form of query and body."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class Gate:
         within, g.limits, wait = self.requests.count(key.prefix)
         if not within:
             return _too_many(self.requests.policy, wait)
-        return _form_of_body() if request.method in WRITING else None
+        return _form_of_query() or (_form_of_body() if request.method in WRITING else None)
 
     def _key(self, authorization: str) -> Key | None:
         scheme, _, sent = authorization.partition(" ")
@@ -212,6 +212,14 @@ def _too_many(policy: str, wait: int) -> Response:
         type=problems.QUOTA_EXCEEDED,
         **{"violated-policies": [policy.split('"')[1]]},
     )
+
+
+def _form_of_query() -> Response | None:
+    """A parameter is given once: of two values none is taken silently."""
+    twice = {name: len(values) for name, values in request.args.lists() if len(values) > 1}
+    if not twice:
+        return None
+    return problems.not_understood({name: f"given {times} times" for name, times in twice.items()})
 
 
 def _form_of_body() -> Response | None:

@@ -97,6 +97,8 @@ PROBLEMS = {
     401: "No key, or one that is not known",
     403: "The key lacks the scope, or the audience is too small",
     404: "Not known; `near` names what resembles it",
+    405: "Another method; `Allow` names those there are",
+    406: "None of the formats that `Accept` names",
     413: "The body is too large",
     415: "Another content type than application/json",
     422: "Not understood; `fields` says which",
@@ -104,28 +106,36 @@ PROBLEMS = {
     500: "Something went wrong",
     503: "No model yet, or none that is sound",
 }
+ALWAYS = (405, 500)
+SCOPED = (401, 403, 404, 422, 429, 503)
+"""What a route can answer that needs a key and asks the model about an id."""
+BODY = (400, 413, 415)
 
 
 class Noun(APIBlueprint):
-    """The routes of one noun. Each names its scope, and is closed to keys that lack it."""
+    """The routes of one noun. Each names its scope, and is closed to keys that lack it.
+
+    `answers` holds what a route says when all is well; `refusals` the codes of `PROBLEMS` that it
+    can end in beside those that follow from its scope and method.
+    """
 
     def __init__(self, name: str, about: str, prefix: str) -> None:
         super().__init__(
-            name,
-            __name__,
-            abp_tags=[{"name": name, "description": about}],
-            abp_responses={code: _problem(text) for code, text in PROBLEMS.items()},
-            url_prefix=prefix,
+            name, __name__, abp_tags=[{"name": name, "description": about}], url_prefix=prefix
         )
         self.needed: dict[str, str | None] = {}
 
-    def read(self, rule: str, scope: str | None, answers: dict[int, Any]) -> Callable[[View], View]:
+    def read(
+        self, rule: str, scope: str | None, answers: dict[int, Any], refusals: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
         """A GET route; a scope of None leaves it open to everybody."""
-        return self._route(self.get, rule, scope, answers)
+        return self._route(self.get, rule, scope, answers | _refused(scope, refusals))
 
-    def ask(self, rule: str, scope: str | None, answers: dict[int, Any]) -> Callable[[View], View]:
+    def ask(
+        self, rule: str, scope: str | None, answers: dict[int, Any], refusals: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
         """A POST route that changes nothing."""
-        return self._route(self.post, rule, scope, answers)
+        return self._route(self.post, rule, scope, answers | _refused(scope, BODY + refusals))
 
     def _route(
         self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
@@ -140,6 +150,11 @@ class Noun(APIBlueprint):
         return decorate
 
 
+def _refused(scope: str | None, more: tuple[int, ...]) -> dict[int, Any]:
+    codes = {*ALWAYS, *more, *(SCOPED if scope else ())}
+    return {code: _problem(PROBLEMS[code]) for code in sorted(codes)}
+
+
 def _problem(text: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": text, "content": {problems.MEDIA_TYPE: {"schema": schema}}}
@@ -152,6 +167,7 @@ def build(nouns: list[Noun], *, version: str) -> tuple[Flask, dict[str, str | No
         info={"title": "Mokhatab", "version": version, "description": ABOUT},
         security_schemes={"key": {"type": "http", "scheme": "bearer", "description": KEYS}},
         validation_error_model=Problem,
+        validation_error_status=200,  # where it is missing it is added: 422 is only where it occurs
         validation_error_callback=problems.invalid,
         doc_ui=False,
         static_folder=None,

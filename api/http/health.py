@@ -6,15 +6,20 @@ Never: a check that loads a model or asks the database.
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Response
 
 from api.http import schemas
 from api.http.contract import Noun, json_of
 from api.http.desk import Desk
 from api.http.metrics import MEDIA_TYPE, Metrics
 
+FIGURES = {
+    "description": "Figures of all processes",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 
-def routes(desk: Desk) -> Noun:
+
+def routes(desk: Desk, metrics: Metrics) -> Noun:
     """Open to everybody: what watches a process has no key."""
     noun = Noun("health", "For those who operate", "")
 
@@ -23,7 +28,7 @@ def routes(desk: Desk) -> Noun:
         """The process answers."""
         return json_of({"status": "ok"})
 
-    @noun.read("/readyz", None, {200: schemas.Ready})
+    @noun.read("/readyz", None, {200: schemas.Ready}, (503,))
     def ready() -> Response:
         """A model answers; 503 with the command to run where there is none.
 
@@ -39,14 +44,10 @@ def routes(desk: Desk) -> Noun:
         }
         return json_of(state)
 
-    return noun
-
-
-def add_metrics(app: Flask, desk: Desk, metrics: Metrics) -> str:
-    """Adds `/metrics`, which is no part of the API; returns its endpoint."""
-
+    @noun.read("/metrics", None, {200: FIGURES})
     def figures() -> Response:
-        return Response(metrics.text(degraded=desk.holder.held.degraded), mimetype=MEDIA_TYPE)
+        """Requests, times and refused models in Prometheus's words."""
+        text = metrics.text(degraded=desk.holder.held.degraded)
+        return Response(text, content_type=MEDIA_TYPE)
 
-    app.add_url_rule("/metrics", "metrics", figures)
-    return "metrics"
+    return noun

@@ -33,7 +33,7 @@ def routes(desk: Desk, *, block_rows: int) -> Noun:
         """What to expect of the best share of all people, for each share."""
         return desk.answer(lambda model: audiences.curve(model, path.product_id), keep=True)
 
-    @noun.read("/<id:product_id>/audience", "audiences:read", {200: tables.DESCRIBED})
+    @noun.read("/<id:product_id>/audience", "audiences:read", {200: tables.DESCRIBED}, (406,))
     def audience(path: schemas.ProductPath, query: schemas.AudienceQuery) -> Response:
         """The people to address, best first, streamed as NDJSON, CSV or Parquet.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from api.http.contract import Asked, Strict
 
@@ -18,19 +18,25 @@ Goal = Literal["traffic", "sales", "awareness", "loyalty"]
 Format = Literal["ndjson", "csv", "parquet"]
 
 
-def _identifier(value: str) -> str:
+def _short(value: str) -> str:
     if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID:
         raise ValueError(f"an id is at most {LONGEST_ID} bytes")
+    return value
+
+
+def _plain(value: str) -> str:
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-        raise ValueError("an id holds no control characters")
+        raise ValueError("holds control characters")
     return value
 
 
 Id = Annotated[
     str,
     Field(min_length=1, max_length=LONGEST_ID, description="Any UTF-8, at most 256 bytes"),
-    AfterValidator(_identifier),
+    AfterValidator(_short),
+    AfterValidator(_plain),
 ]
+Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
 
 
 class ProductPath(Asked):
@@ -43,23 +49,25 @@ class UserPath(Asked):
 
 class SegmentsQuery(Asked):
     goal: Goal = Field("traffic", description="What the campaign is after")
-    channel: str | None = Field(
-        None, min_length=1, max_length=64, description="Only people seen on this channel"
-    )
+    channel: Word | None = Field(None, description="Only people seen on this channel")
     limit: int = Field(10, ge=1, le=100, description="At most so many segments")
 
 
 class AudienceQuery(Asked):
     share: float | None = Field(None, gt=0, le=1, description="This part of all people")
-    size: int | None = Field(None, ge=1, le=1_000_000_000, description="So many people")
+    size: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="So many people", validate_default=True
+    )
     goal: Goal | None = Field(None, description="Rank for this goal")
     format: Format | None = Field(None, description="Instead of `Accept`")
 
-    @model_validator(mode="after")
-    def one_of_both(self) -> AudienceQuery:
-        if (self.share is None) == (self.size is None):
+    @field_validator("size")
+    @classmethod
+    def one_of_both(cls, size: int | None, info: ValidationInfo) -> int | None:
+        # A share that was refused is told of by itself.
+        if "share" in info.data and (info.data["share"] is None) == (size is None):
             raise ValueError("give either share or size")
-        return self
+        return size
 
 
 class UserQuery(Asked):

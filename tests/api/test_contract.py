@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import schemathesis
+from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from werkzeug.test import TestResponse
 
 from api.http.contract import text_of
+from engine.operations.keys import replace_key
 from tests.api.conftest import Asker
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/metrics"}
 NOT_MEANT = [positive_data_acceptance]
 """A share and a size, each well formed, are still refused together."""
 
@@ -38,7 +43,7 @@ def test_the_text_is_public_and_of_version_3_1(ask: Asker) -> None:
 
 
 def test_every_operation_needs_a_scope_and_tells_its_problems(text: dict[str, Any]) -> None:
-    assert len(_operations(text)) == 7
+    assert len(_operations(text)) == 8
     for path, _, operation in _operations(text):
         if path in OPEN:
             assert not operation.get("security")
@@ -49,7 +54,93 @@ def test_every_operation_needs_a_scope_and_tells_its_problems(text: dict[str, An
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 assert list(answer["content"]) == ["application/problem+json"]
-        assert {"200", "422", "429", "500", "503"} <= set(operation["responses"])
+        assert {"200", "405", "500"} <= set(operation["responses"])
+
+
+ONE = {"product_id": "product-003", "user_id": "user-00001"}
+NONE = {"product_id": "fax", "user_id": "fax"}
+LONG = {"product_id": "x" * 257, "user_id": "x" * 257}
+
+
+class Breaker:
+    """Makes one operation answer with one code, as a caller or a fault would."""
+
+    def __init__(self, own: Callable[..., Asker], patch: pytest.MonkeyPatch) -> None:
+        self._own, self._patch = own, patch
+
+    def answer(self, path: str, method: str, status: int) -> TestResponse:
+        scarce = "[limits]\nrequests_per_minute = 1\n" if status == 429 else ""
+        ask = self._own(scarce, model=status != 503)
+        ids = {404: NONE, 422: LONG}.get(status, ONE)
+        form: dict[str, Any] = {}
+        if path.endswith("/audience"):
+            form["query_string"] = {"size": "5"}
+        if method == "post":
+            form["json"] = {"user_ids": [ids["user_id"]]}
+        if status == 400:
+            form |= {"json": None, "data": b"{", "content_type": "application/json"}
+        if status == 413:
+            form |= {"json": None, "data": b" " * (1 << 21), "content_type": "application/json"}
+        if status == 415:
+            form |= {"json": None, "data": b"{}", "content_type": "text/plain"}
+        if status == 401:
+            ask.key = "mk_unknown"
+        if status == 403:
+            home = ask.app.extensions["mokhatab.holder"]._home
+            ask.key = replace_key(home, name="poor", scopes=["members:write"])
+        if status == 406:
+            form["headers"] = {"Accept": "image/png"}
+        if status == 429:
+            ask.get("/v1/products/product-003/curve")
+        if status == 500:
+            self._break(ask.app, path)
+        asked = "delete" if status == 405 else method
+        return ask._send(asked.upper(), path.format(**ids), form)
+
+    def _break(self, app: Flask, path: str) -> None:
+        rule = next(
+            rule
+            for rule in app.url_map.iter_rules()
+            if re.sub(r"<id:(\w+)>", r"{\1}", rule.rule) == path
+        )
+
+        def broken(**_: object) -> None:
+            raise RuntimeError
+
+        self._patch.setitem(app.view_functions, rule.endpoint, broken)
+
+
+SCOPED = "200 401 403 404 405 422 429 500 503"
+CODES = {
+    ("/healthz", "get"): "200 405 500",
+    ("/readyz", "get"): "200 405 500 503",
+    ("/metrics", "get"): "200 405 500",
+    ("/v1/products/{product_id}/segments", "get"): SCOPED,
+    ("/v1/products/{product_id}/curve", "get"): SCOPED,
+    ("/v1/products/{product_id}/audience", "get"): f"{SCOPED} 406",
+    ("/v1/users/{user_id}/segments", "get"): SCOPED,
+    ("/v1/users:segments", "post"): f"{SCOPED} 400 413 415",
+}
+
+
+def test_the_text_tells_the_codes_of_each_operation(text: dict[str, Any]) -> None:
+    told = {(path, method): set(found["responses"]) for path, method, found in _operations(text)}
+    assert told == {operation: set(codes.split()) for operation, codes in CODES.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [(*operation, int(code)) for operation, codes in CODES.items() for code in codes.split()],
+)
+def test_every_code_in_the_text_occurs(
+    own: Callable[..., Asker], monkeypatch: pytest.MonkeyPatch, path: str, method: str, status: int
+) -> None:
+    response = Breaker(own, monkeypatch).answer(path, method, status)
+    assert response.status_code == status
+    if status >= 400:
+        assert response.mimetype == "application/problem+json"
+        assert response.json["status"] == status
+        assert response.json["title"]
 
 
 def test_every_route_of_version_1_is_in_the_text(ask: Asker, text: dict[str, Any]) -> None:

@@ -64,7 +64,9 @@ def test_figures_count_requests_by_route(ask: Asker) -> None:
     for _ in range(3):
         ask.get(SEGMENTS)
     ask.client.get(SEGMENTS)
-    text = ask.client.get("/metrics").text
+    response = ask.client.get("/metrics")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = response.text
     route = 'method="GET",route="/v1/products/<id:product_id>/segments"'
     assert f'mokhatab_requests_total{{{route},status="200"}} 3.0' in text
     assert f'mokhatab_requests_total{{{route},status="401"}} 1.0' in text

@@ -180,6 +180,32 @@ def test_segments_that_make_no_sense_are_not_understood(ask: Asker, query: str) 
     assert [each["field"] for each in response.json["fields"]] == [query.split("=")[0]]
 
 
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "limit=1&limit=1", "x=1&limit=3&limit="])
+def test_a_parameter_that_is_given_twice_is_not_understood(ask: Asker, query: str) -> None:
+    response = ask.get(f"/v1/products/product-003/segments?{query}")
+    assert response.status_code == 422
+    times = query.count("limit=")
+    assert response.json["fields"] == [{"field": "limit", "detail": f"given {times} times"}]
+
+
+def test_what_is_wrong_is_told_in_our_words_and_short(ask: Asker) -> None:
+    asked = {
+        f"/v1/products/{of('x' * 255 + '🌸')}/curve": ("product_id", "an id is at most 256 bytes"),
+        f"/v1/products/{of('a' + chr(0))}/curve": ("product_id", "holds control characters"),
+        "/v1/products/product-003/audience": ("size", "give either share or size"),
+        "/v1/products/p/audience?share=1&size=2": ("size", "give either share or size"),
+        "/v1/products/p/segments?channel=%1b": ("channel", "holds control characters"),
+        f"/v1/products/p/segments?{'y' * 300}=1": (
+            "y" * 40 + "…" + "y" * 40,
+            "Extra inputs are not permitted",
+        ),
+    }
+    for path, told in asked.items():
+        response = ask.get(path)
+        assert response.status_code == 422
+        assert [(one["field"], one["detail"]) for one in response.json["fields"]] == [told]
+
+
 def test_an_unknown_product_is_told_what_is_near(ask: Asker) -> None:
     response = ask.get("/v1/products/prodct-003/segments")
     assert response.status_code == 404
