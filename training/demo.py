@@ -47,6 +47,7 @@ class Finding:
     worths: list[Worth]  # of the found ones, in their order; empty where no truth is known
     planted: str = ""  # the best planted segment
     planted_worth: Worth | None = None
+    planted_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,19 +175,21 @@ def find(model: Model, product_id: str, world: World | None) -> Finding:
         return Finding(product_id, name, segments, [])
     users, products = rows_in_world(world, model)
     place = int(products[row])
+    # Whom nobody could address any more is left out on both sides.
+    left = np.delete(users, model.seen.of(row))
     worths = [
         worth(
             world,
             users[members_of(model, found["segment_id"], product=row, size=found["size"])],
             place,
+            among=left,
         )
         for found in segments
     ]
     planted = world.truth.best()["segment_id"][place]
     members = np.flatnonzero(world.truth.segments()[planted])
-    return Finding(
-        product_id, name, segments, worths, planted, worth(world, members, place)
-    )  # fmt: skip
+    brings = worth(world, np.intersect1d(members, left), place, among=left)
+    return Finding(product_id, name, segments, worths, planted, brings, members.size)
 
 
 def draw_finding(finding: Finding) -> Table:
@@ -207,9 +210,9 @@ def draw_finding(finding: Finding) -> Table:
     if finding.planted_worth:
         best = finding.planted_worth
         drawn.add_section()
-        lift = f"{best.rate / best.everybody:.1f}"
+        lift = f"{best.rate / max(best.everybody, 1e-9):.1f}"
         words = _worth_words(best)
-        drawn.add_row(f"planted: {finding.planted}", f"{best.size:,}", lift, "", *words)
+        drawn.add_row(f"planted: {finding.planted}", f"{finding.planted_size:,}", lift, "", *words)
     return drawn
 
 

@@ -50,12 +50,13 @@ def judge_challenger(
     """All checks, passed or not; a check that lacks data passes and says so."""
     verdicts = [
         _distinct(challenger, settings.distinct_scores),
-        _against_activity(by_product, settings.confidence, seed),
+        _against(_ACTIVITY, by_product, settings.confidence, seed),
     ]
     if champion is not None:
+        beside = _beside_champion(by_product, champion)
         verdicts += [
             _norms(challenger, champion, settings.norm_growth),
-            _against_champion(by_product, champion, settings.confidence, seed),
+            _against(_CHAMPION, beside, settings.confidence, seed),
         ]
     return verdicts
 
@@ -72,29 +73,43 @@ def _distinct(model: Model, least: float) -> Verdict:
     return Verdict("distinct scores", distinct >= least or users.size < 10, words, least, distinct)
 
 
-def _against_activity(by_product: pl.DataFrame, confidence: float, seed: int) -> Verdict:
-    found = by_product.drop_nulls(["auc", "activity_auc"])
-    name = "AUC against the most active"
-    if found.is_empty():
-        return Verdict(name, True, "too few held-out likes to judge")
-    upper, mean = _upper(found["auc"] - found["activity_auc"], confidence, seed)
-    words = f"{mean:+.3f} AUC over ranking by activity, on {found.height} products"
-    ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", "activity_auc"))
-    return Verdict(name, upper >= 0, words, theirs, ours)
+@dataclass(frozen=True)
+class _Rival:
+    """Somebody whose AUC stands beside ours, by product, and how that is said."""
+
+    check: str
+    column: str
+    words: str
+    lacking: str
 
 
-def _against_champion(
-    by_product: pl.DataFrame, champion: Model, confidence: float, seed: int
-) -> Verdict:
-    before = champion.products.select(PRODUCT, pl.col("auc").alias("before"))
-    found = by_product.join(before, on=PRODUCT).drop_nulls(["auc", "before"])
-    name = "AUC against the champion"
+_ACTIVITY = _Rival(
+    "AUC against the most active",
+    "activity_auc",
+    "{:+.3f} AUC over ranking by activity, on {} products",
+    "too few held-out likes to judge",
+)
+_CHAMPION = _Rival(
+    "AUC against the champion",
+    "champion_auc",
+    "{:+.3f} AUC on {} products judged in both",
+    "no product was judged in both",
+)
+
+
+def _beside_champion(by_product: pl.DataFrame, champion: Model) -> pl.DataFrame:
+    theirs = champion.products.select(PRODUCT, pl.col("auc").alias(_CHAMPION.column))
+    return by_product.join(theirs, on=PRODUCT)
+
+
+def _against(rival: _Rival, by_product: pl.DataFrame, confidence: float, seed: int) -> Verdict:
+    found = by_product.drop_nulls(["auc", rival.column])
     if found.is_empty():
-        return Verdict(name, True, "no product was judged in both")
-    upper, mean = _upper(found["auc"] - found["before"], confidence, seed)
-    words = f"{mean:+.3f} AUC on {found.height} products judged in both"
-    ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", "before"))
-    return Verdict(name, upper >= 0, words, theirs, ours)
+        return Verdict(rival.check, True, rival.lacking)
+    upper, mean = _upper(found["auc"] - found[rival.column], confidence, seed)
+    words = rival.words.format(mean, found.height)
+    ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", rival.column))
+    return Verdict(rival.check, upper >= 0, words, theirs, ours)
 
 
 def _upper(difference: pl.Series, confidence: float, seed: int) -> tuple[float, float]:
@@ -118,8 +133,8 @@ def _largest(model: Model) -> float:
 def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) -> float | None:
     """Mean Jaccard index of the best users of products that both models know, None without any.
 
-    Up to `COMPARED` products, evenly spaced by id; audiences are the best `share` of each model's
-    own users, compared by id.
+    Up to `COMPARED` products, evenly spaced by id; audiences are those that would be served, of
+    the best `share` of each model's own users, compared by id. Two of nobody are the same.
     """
     shared = challenger.products.select(PRODUCT).with_row_index("ours").join(
         champion.products.select(PRODUCT).with_row_index("theirs"), on=PRODUCT
@@ -132,12 +147,21 @@ def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) 
         _best_ids(model, shared[column].to_numpy(), share)
         for model, column in ((challenger, "ours"), (champion, "theirs"))
     ]
-    indices = [len(ours & theirs) / len(ours | theirs) for ours, theirs in zip(*sides, strict=True)]
+    indices = [
+        len(ours & theirs) / len(ours | theirs) if ours | theirs else 1.0
+        for ours, theirs in zip(*sides, strict=True)
+    ]
     return float(np.mean(indices))
 
 
 def _best_ids(model: Model, products: Array, share: float) -> list[set[str]]:
     count = max(1, round(share * model.users.height))
     head = model.interest
-    found = best_users_of_each(model.embeddings, head.products[products], head.user_terms, count)
+    found = best_users_of_each(
+        model.embeddings,
+        head.products[products],
+        head.user_terms,
+        count,
+        exclude=[model.seen.of(product) for product in products],
+    )
     return [set(model.users[USER].gather(rows)) for rows, _ in found]

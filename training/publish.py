@@ -20,7 +20,7 @@ from engine import settings as configs
 from engine.audiences.build import Learned as Known
 from engine.audiences.build import SegmentParts, build_segments
 from engine.interests.folding import BRIDGED, PARTS, fit_bridge
-from engine.store.artefacts import Model, Segments
+from engine.store.artefacts import Model, Seen, Segments
 from engine.store.home import Home
 from training.assemble import user_weights
 from training.learn import Learned
@@ -50,7 +50,8 @@ def build_model(
     """Assembles the model: tables, arrays, folding, segments, figures."""
     scorer = learned.scorer
     products = describe_products(pairs, source.products, learned)
-    parts = _segments(learned, pairs, products, source, home)
+    seen = pairs.seen.tocsc()
+    parts = _segments(learned, (pairs.likes, seen), products, source, home)
     return Model(
         version=version,
         users=source.users,
@@ -59,6 +60,7 @@ def build_model(
         interest=scorer.interest,
         probability=scorer.probability,
         folding=folding_arrays(learned, pairs, seed=source.seed),
+        seen=Seen(seen.indptr.astype(np.int64), seen.indices.astype(np.uint32)),
         segments=Segments(parts.table, parts.offsets, parts.members, parts.best, parts.curves),
         holdout=learned.holdout,
         recipe={"name": "stack", "seed": source.seed, **recipe.plain()},
@@ -69,16 +71,21 @@ def build_model(
 
 
 def _segments(
-    learned: Learned, pairs: Pairs, products: pl.DataFrame, source: Source, home: Home
+    learned: Learned,
+    acts: tuple[sparse.csr_array, sparse.csc_array],
+    products: pl.DataFrame,
+    source: Source,
+    home: Home,
 ) -> SegmentParts:
     scorer = learned.scorer
-    likes = pairs.likes
+    likes, seen = acts
     known = Known(
         users=source.users,
         products=products,
         likes=sparse.csr_array(
             (np.ones_like(likes.data), likes.indices, likes.indptr), likes.shape
         ),
+        seen=seen,
         embeddings=scorer.embeddings,
         tastes=tastes(learned),
         interest=scorer.interest,

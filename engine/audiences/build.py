@@ -18,7 +18,7 @@ from scipy import sparse
 from engine.audiences.attributes import find_attribute_segments
 from engine.audiences.communities import find_communities
 from engine.audiences.membership import Found, Membership, gather, least_people
-from engine.audiences.outcomes import Outcome, held_pairs
+from engine.audiences.outcomes import Outcome
 from engine.audiences.records import best_table, curve_table
 from engine.audiences.scores import Head
 from engine.audiences.survey import survey
@@ -43,14 +43,16 @@ class SegmentParts:
 class Learned:
     """What was learned of users and products, by row numbers.
 
-    `likes` is (users, products) with 1 for each like, with or without those held out. `holdout`
-    has the columns user, product, liked and interest (the logit as predicted without the pair).
-    Interest's rate is that of people who are not known to like the product yet.
+    `likes` is (users, products) with 1 for each like, with or without those held out; `seen` has
+    an entry for each pair with an act of any kind, with those held out. `holdout` has the columns
+    user, product, liked and interest (the logit as predicted without the pair). Interest's rate
+    is that of people who have not acted on the product.
     """
 
     users: pl.DataFrame
     products: pl.DataFrame
     likes: sparse.csr_array
+    seen: sparse.csc_array
     embeddings: Array
     tastes: Array
     interest: Head
@@ -78,10 +80,10 @@ def build_segments(
         (learned.interest, learned.probability),
         embeddings=learned.embeddings,
         loyalty=faith,
+        seen=learned.seen,
         settings=settings,
         goals=goals,
         seed=seed,
-        known=sparse.csr_array(learned.likes + held_pairs(learned.holdout, learned.likes.shape)),
     )
     outcome = Outcome.of(learned.holdout, segments, surveyed, knots=learned.interest.knots)
     return SegmentParts(

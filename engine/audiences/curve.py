@@ -1,7 +1,7 @@
 """The curve of size and precision: what rate to expect from the best share of a product.
 
-In: rates of a panel, sorted; held-out likes. Out: for each share the expected rate with an
-interval, and the logit that a member needs. Never: a wider audience with a higher rate.
+In: rates of the open people of a panel; held-out likes. Out: for each share the expected rate
+with an interval, and the logit that a member needs. Never: a wider audience with a higher rate.
 """
 
 from __future__ import annotations
@@ -13,35 +13,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audiences.dispersion import relative_error
-from engine.audiences.standing import share_size
+from engine.audiences.standing import share_people
 
 Array = NDArray[Any]
+_NOBODY = float(np.finfo(np.float32).max)  # the logit needed where nobody is open
 _LEAST = 0.5  # expected likes below which a count tells nothing about the error
 
 
 @dataclass(frozen=True)
 class Points:
-    """Points of the curves: (products, shares); `everybody` is (products,)."""
+    """Points of the curves: (products, shares); `everybody` who is open is (products,)."""
 
     expected: Array
     thresholds: Array
     everybody: Array
 
 
-def read_points(interest: Array, ranked: Array, shares: list[float]) -> Points:
+def read_points(interest: Array, ranked: Array, people: Array, shares: list[float]) -> Points:
     """Mean interest rate and lowest logit of each best share, on the panel.
 
+    A share is one of the whole panel, or all open people where they are fewer. Where nobody is
+    open, rates are zero and no logit reaches the threshold.
+
     Args:
-        interest: (products, panel) rates; ranked: (products, panel) logits, highest first.
+        interest: (products, panel) rates, zero for those who are not open.
+        ranked: (products, panel) logits, highest first, those who are not open last.
+        people: (products,), how many are open.
     """
-    people = interest.shape[1]
     # Rates rise with logits, so the sorted rates are the rates of the sorted logits.
     best = -np.sort(-interest, axis=1)
     running = best.cumsum(axis=1, dtype=np.float64)
-    last = np.array([share_size(share, people) for share in shares], np.int64) - 1
+    last = np.maximum(share_people(shares, interest.shape[1], people), 1) - 1
     # Rounding of a running sum must not let a mean rise again.
-    expected = np.minimum.accumulate(running[:, last] / (last + 1), axis=1)
-    return Points(expected, ranked[:, last], running[:, -1] / people)
+    expected = np.minimum.accumulate(np.take_along_axis(running, last, 1) / (last + 1), axis=1)
+    lowest = np.take_along_axis(ranked, last, 1)
+    thresholds = np.where(people[:, None] > 0, lowest, np.float32(_NOBODY))
+    return Points(expected, thresholds, running[:, -1] / np.maximum(people, 1))
 
 
 def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: float) -> Array:
@@ -72,16 +79,18 @@ def rate_intervals(
 
     The number of likes is negative binomial, its rate close to a Gamma with squared relative
     error `error^2 + 1 / (size x rate)`; as likes come whole, bounds are widened to whole likes.
-    They lie around the expected rate and inside 0 to 1.
+    They lie around the expected rate and inside 0 to 1; of nobody both are zero.
 
     Args:
-        expected: (products, shares) rates; sizes, errors: (shares,).
+        expected, sizes: (products, shares), rates and people; errors: (shares,).
     """
     from scipy.special import gammaincinv
 
+    people = np.maximum(sizes, 1)
     likes = np.maximum(expected * sizes, 1e-6)
     shape = 1 / (errors**2 + 1 / likes)
     tail = (1 - confidence) / 2
-    lower = np.floor(likes * gammaincinv(shape, tail) / shape) / sizes
-    upper = np.ceil(likes * gammaincinv(shape, 1 - tail) / shape) / sizes
+    lower = np.floor(likes * gammaincinv(shape, tail) / shape) / people
+    upper = np.ceil(likes * gammaincinv(shape, 1 - tail) / shape) / people
+    upper = np.where(sizes > 0, upper, 0)
     return np.clip(np.minimum(lower, expected), 0, 1), np.clip(np.maximum(upper, expected), 0, 1)

@@ -1,7 +1,7 @@
-"""The likes that may still come: those of people who are not known to like the product.
+"""The likes that may still come: those of people who have not acted on the product.
 
-In: a measured block with the likes that are known. Out: expected likes among the others, by
-segment and by share. Never: a person whose like is known.
+In: a measured block. Out: expected likes among open people, by segment and by share.
+Never: a person who acted already; what they think is known or was never said.
 """
 
 from __future__ import annotations
@@ -33,16 +33,13 @@ class Tally:
         )
 
 
-def expect(panel: Panel, measured: Measured, products: Array, thresholds: Array) -> Tally:
-    """Sums interest over the panel users who are not known to like the product.
+def expect(panel: Panel, measured: Measured, thresholds: Array) -> Tally:
+    """Sums interest over open people of the panel, each standing for `panel.weight`.
 
     Args:
-        products: the block's columns in `panel.known`.
         thresholds: (products, curve shares), interest logits.
     """
     open_ = measured.interest
-    if panel.known is not None:
-        open_ = open_ * (panel.known[:, products].toarray().T == 0)
     own = [np.einsum("pu,pu->p", open_, top) for top in measured.tops]
     shares = np.zeros(thresholds.shape)
     for at, limits in enumerate(thresholds.T):

@@ -56,8 +56,8 @@ def lift_intervals(
     Args:
         held: O and T, likes held out inside the segment and of everybody.
         expected: e, the segment's part of the likes that could be held out.
-        lift: what the model expects of everybody in the segment.
-        people: the segment's part of everybody.
+        lift: what the model expects of the segment's open people, over all open people.
+        people: the segment's part of open people.
     """
     from scipy.special import betaincinv
 

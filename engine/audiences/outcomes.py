@@ -1,7 +1,7 @@
 """What came of expectations: likes that were held out, beside those expected of the same people.
 
 In: held-out pairs, segments, the survey. Out: observed and expected likes by segment and share.
-Never: a person whose like was already spent on learning.
+Never: a person whose act was already spent on learning.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Array = NDArray[Any]
 class Outcome:
     """Held-out likes, and the likes expected of everybody who could have given one.
 
-    Those are the people who are not known to like the product, at the rate of the model, and
-    those whose like was held out, at the rate that was predicted without it: the model has seen
-    all likes since, and would expect of them what it knows.
+    Those are the people who have not acted on the product, at the rate of the model, and those
+    whose act was held out, whatever it was, at the rate that was predicted without it: the model
+    has learned from all acts since, and would expect of them what it knows.
     """
 
     observed: Tally
@@ -39,32 +39,25 @@ class Outcome:
     def of(
         cls, holdout: pl.DataFrame, segments: Membership, surveyed: Surveyed, *, knots: Array
     ) -> Outcome:
-        """Sets the pairs of a holdout that were likes beside a survey of all users."""
+        """Sets the pairs of a holdout beside a survey of all users."""
         if holdout.height == 0:
             return cls.none(surveyed)
         likes = holdout.filter(pl.col("liked") == 1)
-        chance = rates(likes[f.INTEREST].to_numpy(), knots)
+        chance = rates(holdout[f.INTEREST].to_numpy(), knots)
         observed = _tally(likes, np.ones(likes.height), segments, surveyed)
-        return cls(observed, surveyed.open + _tally(likes, chance, segments, surveyed))
+        return cls(observed, surveyed.open_likes + _tally(holdout, chance, segments, surveyed))
 
     @classmethod
     def none(cls, surveyed: Surveyed) -> Outcome:
         """Nothing was held out: expectations stand alone."""
-        expected = surveyed.open
+        expected = surveyed.open_likes
         shapes = (expected.everybody.shape, expected.segments.shape, expected.shares.shape)
         return cls(Tally(*(np.zeros(shape) for shape in shapes)), expected)
 
 
-def held_pairs(holdout: pl.DataFrame, shape: tuple[int, int]) -> sparse.csr_array:
-    """(users, products) with 1 for each like that was held out."""
-    likes = holdout.filter(pl.col("liked") == 1)
-    pairs = (likes["user"].to_numpy().astype(np.int64), likes["product"].to_numpy())
-    return sparse.csr_array((np.ones(likes.height, np.float32), pairs), shape=shape)
-
-
-def _tally(likes: pl.DataFrame, weights: Array, segments: Membership, surveyed: Surveyed) -> Tally:
-    user, product = likes["user"].to_numpy().astype(np.int64), likes["product"].to_numpy()
-    logit, products = likes[f.INTEREST].to_numpy(), surveyed.everybody.size
+def _tally(held: pl.DataFrame, weights: Array, segments: Membership, surveyed: Surveyed) -> Tally:
+    user, product = held["user"].to_numpy().astype(np.int64), held["product"].to_numpy()
+    logit, products = held[f.INTEREST].to_numpy(), surveyed.everybody.size
     pairs = sparse.csr_array((weights, (user, product)), shape=(surveyed.users, products))
     static = (segments.indicator(surveyed.users) @ pairs).toarray().T
     tops = inside_shares(product, logit, weights, surveyed.top_thresholds)
@@ -76,10 +69,10 @@ def _tally(likes: pl.DataFrame, weights: Array, segments: Membership, surveyed: 
 
 
 def inside_shares(product: Array, interest: Array, weights: Array, thresholds: Array) -> Array:
-    """Sums the weights of likes inside each best share: (products, shares).
+    """Sums the weights of pairs inside each best share: (products, shares).
 
     Args:
-        product: (likes,) row of the liked product; interest: (likes,) logit.
+        product: (pairs,) row of the product; interest: (pairs,) logit.
         thresholds: (products, shares).
     """
     sums = np.zeros(thresholds.shape)

@@ -18,7 +18,6 @@ from engine.audiences.lifts import lift_intervals, model_error
 from engine.audiences.membership import TRAIT, Membership
 from engine.audiences.outcomes import Outcome
 from engine.audiences.reasons import reason, share_trait, share_words
-from engine.audiences.standing import share_size
 from engine.audiences.survey import Surveyed
 from engine.settings import Section
 
@@ -62,20 +61,23 @@ def best_table(
 ) -> pl.DataFrame:
     """One row is one of the best segments of a product for a goal; sorted by all three.
 
-    Lifts are those of interest, see `lifts.lift_intervals`; `overlap` is the part of the
-    segment's people who are in better ones.
+    Rates, lifts and overlaps are those of open people, who have not acted on the product; sizes
+    of segments count all members. Lifts are those of interest over all open people, see
+    `lifts.lift_intervals`; `overlap` is the part of the segment's open people who are in better
+    ones.
     """
     product, goal, rank = np.nonzero(surveyed.picks >= 0)
     column = surveyed.picks[product, goal, rank].astype(np.int64)
-    rules, part = settings["best"], surveyed.sizes / surveyed.users
+    picked = product, column
+    rules, parts = settings["best"], surveyed.parts
     observed = outcome.observed
-    expected = _parts(outcome.expected.segments, outcome.expected.everybody, part)
+    expected = _parts(outcome.expected.segments, outcome.expected.everybody, parts)
     error = model_error(observed.segments, observed.everybody, expected, default=rules.model_error)
     lift, lower, upper = lift_intervals(
-        (observed.segments[product, column], observed.everybody[product]),
-        expected[product, column],
-        _parts(surveyed.interest * part, surveyed.everybody, part)[product, column] / part[column],
-        part[column],
+        (observed.segments[picked], observed.everybody[product]),
+        expected[picked],
+        _parts(surveyed.interest * parts, surveyed.everybody, parts)[picked] / parts[picked],
+        parts[picked],
         error=error,
         confidence=rules.confidence,
     )
@@ -88,9 +90,9 @@ def best_table(
             f.SEGMENT: words[0],
             f.NAME: words[1],
             f.KIND: words[2],
-            f.SIZE: surveyed.sizes[column],
-            f.INTEREST: surveyed.interest[product, column],
-            f.PROBABILITY: surveyed.probability[product, column],
+            f.SIZE: surveyed.sizes[picked],
+            f.INTEREST: surveyed.interest[picked],
+            f.PROBABILITY: surveyed.probability[picked],
             f.LIFT: lift,
             f.LOWER: lower,
             f.UPPER: upper,
@@ -137,10 +139,12 @@ def _words(
 
 
 def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Section]) -> pl.DataFrame:
-    """One row is one share of one product's ranking; sorted by both."""
+    """One row is one share of one product's ranking of open people; sorted by both.
+
+    Shares are of everybody; sizes are at most the number of open people.
+    """
     shares, rules = surveyed.curve_shares, settings["curve"]
     products = surveyed.everybody.size
-    sizes = np.array([share_size(share, surveyed.users) for share in shares])
     errors = curve.rate_errors(
         outcome.observed.shares,
         outcome.expected.shares,
@@ -148,13 +152,13 @@ def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Sectio
         default=rules.model_error,
     )
     lower, upper = curve.rate_intervals(
-        surveyed.expected, sizes, errors, confidence=rules.confidence
+        surveyed.expected, surveyed.curve_sizes, errors, confidence=rules.confidence
     )
     return pl.DataFrame(
         {
             PRODUCT_ROW: np.repeat(np.arange(products), len(shares)),
             f.SHARE: np.tile(shares, products),
-            f.SIZE: np.tile(sizes, products),
+            f.SIZE: surveyed.curve_sizes.ravel(),
             f.EXPECTED: surveyed.expected.ravel(),
             f.LOWER: lower.ravel(),
             f.UPPER: upper.ravel(),

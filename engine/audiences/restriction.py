@@ -1,7 +1,7 @@
 """The best segments of one product among some people only: those of a channel.
 
 In: rows of the people, one product, the segments of the model. Out: the table of the best.
-Never: people outside, in any figure.
+Never: people outside, or who acted on the product, in any rate.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from engine import frames as f
 from engine.audiences.membership import Membership, least_people
@@ -32,27 +33,34 @@ def best_within(
     segments: tuple[pl.DataFrame, Array, Array],
     products: pl.DataFrame,
     loyalty: Array,
+    seen: Array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
 ) -> pl.DataFrame:
     """Measures the segments' people among `rows` (rising) and picks the best, as training does.
 
     Everybody means everybody in `rows`; segments with too few people there are left out. Lifts
-    are the model's, with the default error: a model does not keep the likes it was learned from,
-    so held-out ones cannot be set beside the people who could have given them. The panel is drawn
-    with seed 0: the same question has the same answer.
+    are the model's, with the default error: held-out likes of one product on one channel are too
+    few to tell it. The panel is drawn with seed 0: the same question has the same answer.
+
+    Args:
+        seen: rising rows of the users who acted on the product, on any channel.
     """
-    users = embeddings.shape[0]
+    users, goods = embeddings.shape[0], heads[0].products.shape[0]
     inside = np.zeros(users, bool)
     inside[rows] = True
     limits = settings["segments"]
     least = least_people(rows.size, limits.minimum_people, limits.minimum_share)
     kept = _restrict(segments, inside, least)
+    # Only this product is looked at: the others may be as if nobody had acted on them.
+    offsets = np.where(np.arange(goods + 1) > product, seen.size, 0)
+    acts = sparse.csc_array((np.ones(seen.size, bool), seen, offsets), shape=(users, goods))
     surveyed = survey(
         kept,
         heads,
         embeddings=embeddings,
         loyalty=loyalty,
+        seen=acts,
         settings=settings,
         goals=goals,
         seed=0,

@@ -33,65 +33,89 @@ class Picks:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many are kept, the overlap above which one is not listed, the least mean worth."""
+    """How many are kept, the overlap above which one is not listed, the least mean worth.
+
+    `people` is how many open people of the panel a segment must hold.
+    """
 
     kept: int
     overlap: float
     worth: float
+    people: float = 1
 
 
 def values(measured: Measured, loyalty: Array, goal: dict[str, Scalar]) -> Array:
-    """What each panel user is worth to the goal for each product; everybody's mean is 1.
+    """What each panel user is worth to the goal for each product; open people's mean is 1.
 
-    `(interest x lift of interest + probability x lift of probability) x loyalty`, see
-    `configs/goals.toml`. Where a rate is zero for everybody, its lift is 1 for everybody.
+    Those who are not open are worth nothing; the others `(interest x lift of interest +
+    probability x lift of probability) x loyalty`, see `configs/goals.toml`. Where a
+    rate is zero for everybody, its lift is 1 for everybody.
     """
+    open_ = measured.open
     weights = np.array([goal["interest"], goal["probability"]], np.float32)
     weights = weights / weights.sum() if weights.sum() > 0 else np.full(2, 0.5, np.float32)
-    worth: Array = weights[0] * lifts(measured.interest) + weights[1] * lifts(measured.probability)
+    worth: Array = weights[0] * lifts(measured.interest, open_)
+    worth += weights[1] * lifts(measured.probability, open_)
     faith = np.float32(goal["loyalty"])
     if faith > 0:
         worth *= (1 - faith) + faith * loyalty
-        worth = lifts(worth)
+        worth = lifts(worth, open_)
     return worth
 
 
-def lifts(rates: Array) -> Array:
-    """Rates of each row over their mean; ones where the mean is zero."""
-    means = rates.mean(axis=1, keepdims=True)
-    found: Array = np.where(means > 0, rates / np.where(means > 0, means, 1), np.float32(1))
+def lifts(rates: Array, open_: Array) -> Array:
+    """Rates of each row over the mean of open people; ones for them where it is zero.
+
+    Args:
+        rates, open_: (products, panel); rates of those who are not open are zero.
+    """
+    people = np.maximum(open_.sum(axis=1, keepdims=True), 1)
+    means = rates.sum(axis=1, keepdims=True, dtype=np.float64) / people
+    found: Array = np.where(means > 0, rates / np.where(means > 0, means, 1), open_)
     return found.astype(np.float32)
 
 
-def pick(members: Array, tops: Array, worth: Array, size_power: float, limits: Limits) -> Picks:
+def pick(
+    members: Array,
+    tops: Array,
+    worth: Array,
+    *,
+    open_: Array,
+    size_power: float,
+    limits: Limits,
+) -> Picks:
     """Takes segments greedily: the value of the next counts only people not in better ones.
 
-    A segment's score is the value of its uncovered people per member, times its share of
-    everybody to the power `size_power`; ties go to the earlier segment. Segments whose people
-    are worth less than `limits.worth` are not taken; where none is worth that, those worth no
-    less than everybody are. Greedy cover of a submodular value: Nemhauser,
-    Wolsey & Fisher 1978.
+    Only open people count. A segment's score is the value of its uncovered people per member,
+    times its share of everybody to the power `size_power`; ties go to the earlier segment.
+    Segments with fewer than `limits.people` are not taken, nor best shares of nobody; nor are
+    segments whose people are worth less than `limits.worth`; where none is worth that, those
+    worth no less than everybody are. Greedy cover of a submodular value: Nemhauser, Wolsey &
+    Fisher 1978.
 
     Args:
         members: (segments, panel) float32, 1 for members.
         tops: (shares, products, panel) bool, each product's own best shares.
-        worth: (products, panel), mean 1.
+        worth: (products, panel), mean 1 over open people, zero for others.
+        open_: (products, panel) bool, who has not acted on the product.
     """
     count, people = worth.shape
-    sizes = _gains(np.ones_like(worth), members, tops)
+    sizes = _gains(open_.astype(np.float32), members, tops)
     scale = (sizes / max(people, 1)) ** size_power / np.maximum(sizes, 1)
-    uncovered, free = worth.copy(), np.ones(worth.shape, bool)
+    uncovered, free = worth.copy(), open_.copy()
     gains = _gains(uncovered, members, tops)
-    open_ = _listable(gains / np.maximum(sizes, 1), limits.worth) & (sizes > 0)
+    least = np.where(np.arange(sizes.shape[1]) < len(members), max(limits.people, 1), 1)
+    means = np.where(sizes >= least, gains / np.maximum(sizes, 1), -np.inf)
+    left = _listable(means, limits.worth)
     found = Picks(
         np.full((count, limits.kept), -1, np.int16), np.zeros((count, limits.kept), np.float32)
     )
     taken = np.zeros(count, np.int64)
-    while (live := np.flatnonzero((taken < limits.kept) & open_.any(axis=1))).size:
-        chosen = np.where(open_[live], gains[live] * scale[live], -np.inf).argmax(axis=1)
+    while (live := np.flatnonzero((taken < limits.kept) & left.any(axis=1))).size:
+        chosen = np.where(left[live], gains[live] * scale[live], -np.inf).argmax(axis=1)
         inside = _inside(chosen, live, members, tops)
         overlap = 1 - (inside & free[live]).sum(axis=1) / sizes[live, chosen]
-        open_[live, chosen] = False
+        left[live, chosen] = False
         fresh = overlap <= limits.overlap
         rows, new = live[fresh], inside[fresh]
         found.segments[rows, taken[rows]] = chosen[fresh]

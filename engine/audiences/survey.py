@@ -18,8 +18,8 @@ from engine.audiences.curve import read_points
 from engine.audiences.expectation import Tally, expect
 from engine.audiences.membership import Membership, least_people
 from engine.audiences.scores import Head
-from engine.audiences.selection import Limits, pick, values
-from engine.audiences.standing import Panel, draw_panel, measure, segment_means, share_size
+from engine.audiences.selection import Limits, Picks, pick, values
+from engine.audiences.standing import Measured, Panel, draw_panel, measure, share_people, share_size
 from engine.settings import Scalar, Section
 
 Array = NDArray[Any]
@@ -29,10 +29,12 @@ Array = NDArray[Any]
 class Surveyed:
     """Every product in rows, in columns the segments and then the product's own best shares.
 
-    `interest` and `probability` are means; `picks` and `overlaps` are (products, goals, kept) as
-    in `selection.Picks`; `expected` and `thresholds` are (products, curve shares);
-    `top_thresholds` (products, best shares); `everybody` (products,) mean interest rates; `open`
-    likes expected of people not known to like the product.
+    People who acted on a product are left out of all that is said of it; the others are open.
+    `interest` and `probability` are means, zero where nobody is open; `parts` the parts of open
+    people in each column. `picks` and `overlaps` are (products, goals, kept) as in
+    `selection.Picks`; `expected` and `thresholds` are (products, curve shares); `top_thresholds`
+    (products, best shares); `everybody` (products,) mean interest rates; `open_likes` the likes
+    expected.
     """
 
     shares: list[float]
@@ -40,21 +42,21 @@ class Surveyed:
     goals: list[str]
     interest: Array
     probability: Array
+    parts: Array
     picks: Array
     overlaps: Array
     expected: Array
     thresholds: Array
     top_thresholds: Array
     everybody: Array
-    open: Tally
-    sizes: Array  # (segments + shares,) people
+    open_likes: Tally
+    sizes: Array  # (products, segments + shares): members, and open people of shares
+    curve_sizes: Array  # (products, curve shares)
     users: int
 
 
-def allowed_shares(settings: dict[str, Section], users: int) -> list[float]:
+def allowed_shares(settings: dict[str, Section], users: int, least: int) -> list[float]:
     """The best shares that hold enough people to be a segment."""
-    limits = settings["segments"]
-    least = least_people(users, limits.minimum_people, limits.minimum_share)
     shares = numbers(settings["best"].shares, "best.shares")
     return [share for share in shares if 0 < share <= 1 and share_size(share, users) >= least]
 
@@ -65,31 +67,34 @@ def survey(
     *,
     embeddings: Array,
     loyalty: Array,
+    seen: sparse.csc_array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
     seed: int,
-    known: sparse.csr_array | None = None,
     rows: Array | None = None,
     products: Array | None = None,
 ) -> Surveyed:
     """Measures products in blocks on a panel of `rows` (everybody by default).
 
     Args:
-        known: (users, products), likes that are known.
+        seen: (users, products) with an entry for each pair with an act.
     """
     rows = np.arange(embeddings.shape[0]) if rows is None else rows
     products = np.arange(heads[0].products.shape[0]) if products is None else products
+    limits = settings["segments"]
+    least = least_people(rows.size, limits.minimum_people, limits.minimum_share)
     panel = draw_panel(
         rows,
         heads,
         embeddings=embeddings,
         segments=segments,
         loyalty=loyalty,
-        known=known,
+        seen=seen,
         most=settings["standing"].users,
+        least=least,
         seed=seed,
     )
-    shares = allowed_shares(settings, rows.size)
+    shares = allowed_shares(settings, rows.size, least)
     points = numbers(settings["curve"].shares, "curve.shares")
     block = settings["standing"].block
     parts = [
@@ -97,15 +102,18 @@ def survey(
         for at in range(0, products.size, block)
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    open_ = Tally(*(columns.pop(name) for name in ("open", "open_segments", "open_shares")))
-    sizes = [*segments.sizes, *(share_size(share, rows.size) for share in shares)]
+    open_ = panel.open_people[products]
+    likes = Tally(*(columns.pop(name) for name in ("likes", "segment_likes", "share_likes")))
     return Surveyed(
         shares=shares,
         curve_shares=points,
         goals=list(goals),
-        sizes=np.array(sizes, np.int64),
+        sizes=np.hstack(
+            [np.tile(segments.sizes, (products.size, 1)), share_people(shares, rows.size, open_)]
+        ),
+        curve_sizes=share_people(points, rows.size, open_),
         users=int(rows.size),
-        open=open_,
+        open_likes=likes,
         **columns,
     )
 
@@ -119,42 +127,53 @@ def _measure_block(
     goals: dict[str, dict[str, Scalar]],
 ) -> dict[str, Array]:
     measured = measure(panel, heads, products, shares[0])
-    curve = read_points(measured.interest, measured.ranked, shares[1])
-    own = read_points(measured.interest, measured.ranked, shares[0])
-    interest = np.hstack([segment_means(measured.interest, panel.members), own.expected])
-    probability = np.hstack(
-        [
-            segment_means(measured.probability, panel.members),
-            _top_means(measured.probability, measured.tops),
-        ]
+    own, curve = (
+        read_points(measured.interest, measured.ranked, people, each)
+        for people, each in zip((measured.listable, measured.people), shares, strict=True)
     )
-    open_ = expect(panel, measured, products, curve.thresholds)
-    seen = _covered(panel, settings["standing"].coverage_users)
-    limits = Limits(settings["best"].kept, settings["best"].overlap, settings["best"].worth)
-    members, tops = panel.members[:, seen], measured.tops[:, :, seen]
-    picked = [
-        pick(
-            members,
-            tops,
-            values(measured, panel.loyalty, goal)[:, seen],
-            float(goal["size"]),
-            limits,
-        )
-        for goal in goals.values()
-    ]
+    likes = expect(panel, measured, curve.thresholds)
+    people = _sums(measured.open.astype(np.float32), panel.members, measured.tops)
+    least_one = np.maximum(people, 1)
+    picked = _pick_for_goals(panel, measured, settings, goals)
     return {
-        "interest": interest,
-        "probability": probability,
+        "interest": likes.segments / (least_one * panel.weight),
+        "probability": _sums(measured.probability, panel.members, measured.tops) / least_one,
+        "parts": people / np.maximum(measured.people, 1)[:, None],
         "picks": np.stack([each.segments for each in picked], axis=1),
         "overlaps": np.stack([each.overlaps for each in picked], axis=1),
         "expected": curve.expected,
         "thresholds": curve.thresholds,
         "top_thresholds": own.thresholds,
         "everybody": curve.everybody,
-        "open": open_.everybody,
-        "open_segments": open_.segments,
-        "open_shares": open_.shares,
+        "likes": likes.everybody,
+        "segment_likes": likes.segments,
+        "share_likes": likes.shares,
     }
+
+
+def _pick_for_goals(
+    panel: Panel,
+    measured: Measured,
+    settings: dict[str, Section],
+    goals: dict[str, dict[str, Scalar]],
+) -> list[Picks]:
+    some = _covered(panel, settings["standing"].coverage_users)
+    rules, part = settings["best"], 1 / max(panel.weight * panel.people, 1)
+    members, tops, open_ = panel.members[:, some], measured.tops[:, :, some], measured.open[:, some]
+    limits = Limits(
+        rules.kept, rules.overlap, rules.worth, people=panel.least * open_.shape[1] * part
+    )
+    return [
+        pick(
+            members,
+            tops,
+            values(measured, panel.loyalty, goal)[:, some],
+            open_=open_,
+            size_power=float(goal["size"]),
+            limits=limits,
+        )
+        for goal in goals.values()
+    ]
 
 
 def _covered(panel: Panel, most: int) -> Array | slice:
@@ -164,9 +183,8 @@ def _covered(panel: Panel, most: int) -> Array | slice:
     return np.linspace(0, panel.people - 1, most).astype(np.int64)
 
 
-def _top_means(values: Array, tops: Array) -> Array:
-    products = values.shape[0]
-    means = [
-        np.einsum("pu,pu->p", values, top) / np.maximum(top.sum(axis=1), 1) for top in tops
-    ]  # fmt: skip
-    return np.column_stack(means) if means else np.zeros((products, 0), np.float32)
+def _sums(values: Array, members: Array, tops: Array) -> Array:
+    """Sums of (products, panel) values by segment and best share: (products, columns)."""
+    own = [np.einsum("pu,pu->p", values, top) for top in tops]
+    sums: Array = np.column_stack([values @ members.T, *own])
+    return sums

@@ -18,20 +18,19 @@ from numpy.typing import NDArray
 from engine import frames as f
 from engine import settings
 from engine.audiences.ranking import best_users
-from engine.audiences.reasons import share_words
 from engine.audiences.restriction import best_within
 from engine.audiences.scores import logits, pair_logits, rates
 from engine.audiences.standing import share_size
 from engine.audiences.tiers import loyalty
 from engine.errors import InvalidValue, UnknownEntity
-from engine.operations.lookup import Index, index, near_ids, product_row, user_rows
+from engine.operations.belonging import known_shares, memberships, newcomers_shares
+from engine.operations.lookup import index, near_ids, product_row, user_rows
 from engine.operations.newcomers import embed_newcomers
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
 
 Array = NDArray[Any]
 _SCORED = 1 << 18  # pairs in one block of `score_all`
-_USERS = 64  # users scored for all products at a time
 
 
 def best_segments(
@@ -105,6 +104,7 @@ def _best_on_channel(model: Model, row: int, goal: str, channel: str) -> pl.Data
         segments=(parts.table, parts.offsets, parts.members),
         products=model.products,
         loyalty=_loyalty(model, chosen["tiers"].half_life_days),
+        seen=model.seen.of(row),
         settings=chosen,
         goals=wanted,
     )
@@ -166,8 +166,13 @@ def audience(
     share: float | None = None,
     size: int | None = None,
     goal: str | None = None,
+    include_known: bool = False,
 ) -> Audience:
-    """The best users of a product: a share of everybody, or so many people (at most everybody).
+    """The best users of a product: as many as a share of everybody, or so many people.
+
+    People who had acted on the product when the model was learned are left out, unless
+    `include_known`: of them the model knows what it was told. Where fewer people are left than
+    asked for, they are the audience.
 
     They are ranked by interest. With a goal they are ranked by the weighted mean of the logits of
     interest and probability, plus the goal's weight of loyalty times its logarithm: still one
@@ -181,7 +186,8 @@ def audience(
     row = product_row(model, product_id)
     count = _wanted(model.users.height, share, size)
     product, user_terms, constant = _ranked_by(model, row, goal)
-    rows, scores = best_users(model.embeddings, product, user_terms, count)
+    known = None if include_known else model.seen.of(row)
+    rows, scores = best_users(model.embeddings, product, user_terms, count, exclude=known)
     return Audience(model, row, rows, scores + np.float32(constant))
 
 
@@ -216,6 +222,8 @@ def _ranked_by(model: Model, row: int, goal: str | None) -> tuple[Array, Array, 
 def curve(model: Model, product_id: str) -> dict[str, Any]:
     """Size and precision: for each share of everybody the rate to expect, with its interval.
 
+    Sizes and rates are those of people who had not acted on the product.
+
     Raises:
         UnknownEntity: the product is not known.
     """
@@ -231,9 +239,10 @@ def user_segments(
 ) -> dict[str, Any]:
     """The segments of each user, and the products in whose best share they are.
 
-    First those they are a member of, rarest first, then products, most interesting first; of
-    both at most `limit`. With a home, people whose first events came after training are folded
-    in: they get products, and are listed under `newcomers`. Other ids are listed under `unknown`.
+    First those they are a member of, rarest first, then products, most interesting first, none
+    that they acted on; of both at most `limit`. With a home, people whose first events came after
+    training are folded in: they get products, and are listed under `newcomers`. Other ids are
+    listed under `unknown`.
 
     Raises:
         UnknownEntity: none of the ids is known.
@@ -242,65 +251,15 @@ def user_segments(
     if limit < 1:
         raise InvalidValue("limit", f"{limit} is below 1")
     rows, unknown = user_rows(model, user_ids)
-    newcomers, folded = embed_newcomers(home, model, unknown) if home and unknown else ([], None)
-    if rows.size == 0 and not newcomers and user_ids:
+    newcomers = embed_newcomers(home, model, unknown) if home and unknown else None
+    if rows.size == 0 and newcomers is None and user_ids:
         raise UnknownEntity("user", user_ids[0], near_ids(user_ids[0], model.users[f.USER]))
-    static = _memberships(model, rows, limit)
-    own = _own_shares(model, model.embeddings[rows], model.interest.user_terms[rows], limit)
+    static, own = memberships(model, rows, limit), known_shares(model, rows, limit)
     ids = model.users[f.USER].gather(rows)
     users = {id: [*one, *other] for id, one, other in zip(ids, static, own, strict=True)}
-    if folded is not None:
-        found = _own_shares(model, folded.embeddings, folded.interest_terms, limit)
-        users |= dict(zip(newcomers, found, strict=True))
-    left = [id for id in unknown if id not in set(newcomers)]
-    return {**_stamp(model), "users": users, "newcomers": newcomers, "unknown": left}
-
-
-def _memberships(model: Model, rows: Array, limit: int) -> list[list[dict[str, Any]]]:
-    parts = model.segments
-    found: list[list[dict[str, Any]]] = [[] for _ in range(rows.size)]
-    for at, segment in index(model).rarest:
-        members = parts.members[parts.offsets[at] : parts.offsets[at + 1]]
-        place = np.minimum(np.searchsorted(members, rows), members.size - 1)
-        for user in np.flatnonzero(members[place] == rows):
-            if len(found[user]) < limit:
-                found[user].append(dict(segment))
-    return found
-
-
-def _own_shares(
-    model: Model, embeddings: Array, user_terms: Array, limit: int
-) -> list[list[dict[str, Any]]]:
-    """Products in whose best share each user is: smallest share first, then by margin."""
-    known, head = index(model), model.interest
-    widest, ids = known.shares.size, list(known.products)
-    found: list[list[dict[str, Any]]] = []
-    people = embeddings.shape[0]
-    for start in range(0, people if widest else 0, _USERS):
-        part = slice(start, start + _USERS)
-        scores = logits(embeddings[part], user_terms[part], head, slice(None))
-        for own in scores.T:
-            # Thresholds fall with the share, so the number not reached is the smallest one's place.
-            smallest = (own[:, None] < known.thresholds).sum(axis=1)
-            inside = np.flatnonzero(smallest < widest)
-            margin = own[inside] - known.thresholds[inside, -1]
-            best = inside[np.lexsort((inside, -margin, smallest[inside]))[:limit]]
-            found.append(
-                [_own_share(known, ids[product], product, smallest[product]) for product in best]
-            )
-    return found or [[] for _ in range(people)]
-
-
-def _own_share(known: Index, id: str, product: int, at: int) -> dict[str, Any]:
-    share = float(known.shares[at])
-    return {
-        f.SEGMENT: f"top-{100 * share:g}",
-        f.NAME: f"Best {share_words(share)} for {known.names[product]}",
-        f.KIND: "top",
-        f.SIZE: int(known.share_sizes[at]),
-        f.PRODUCT: id,
-        f.SHARE: share,
-    }
+    come = newcomers_shares(model, newcomers, limit) if newcomers else {}
+    left = [id for id in unknown if id not in come]
+    return {**_stamp(model), "users": users | come, "newcomers": list(come), "unknown": left}
 
 
 def score_all(model: Model, *, product_ids: list[str] | None = None) -> Iterator[pl.DataFrame]:

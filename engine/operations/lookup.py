@@ -32,7 +32,7 @@ class Index:
     rarest: list[tuple[int, dict[str, Any]]]  # segments: place in the table, and in words
     best_starts: Array  # (products + 1,) rows of `best`
     shares: Array  # (shares,) of the curves
-    share_sizes: Array  # (shares,) people
+    share_sizes: Array  # (products, shares) people who had not acted on the product
     thresholds: Array  # (products, shares) interest logits
 
     @classmethod
@@ -47,7 +47,7 @@ class Index:
             _rarest(model.segments.table),
             np.searchsorted(rows, np.arange(count + 1)),
             curves[f.SHARE][:points].to_numpy(),
-            curves[f.SIZE][:points].to_numpy(),
+            curves[f.SIZE].to_numpy().reshape(count, points),
             curves["threshold"].to_numpy().reshape(count, points),
         )
 

@@ -6,10 +6,13 @@ Never: events that the model was learned from; who acted in them is in the model
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 
 from engine import settings
@@ -21,16 +24,30 @@ from engine.store.artefacts import Model
 from engine.store.eventlog import scan_added
 from engine.store.home import Home
 
+Array = NDArray[Any]
 
-def embed_newcomers(
-    home: Home, model: Model, user_ids: list[str]
-) -> tuple[list[str], Folded | None]:
+
+@dataclass(frozen=True)
+class Newcomers:
+    """Users the model does not know, in rows; `seen` has an entry for each pair with an act."""
+
+    ids: list[str]
+    folded: Folded
+    seen: sparse.csr_array
+
+    def acted_on(self, row: int) -> Array:
+        """Row numbers of the products somebody acted on."""
+        return np.asarray(self.seen.indices[self.seen.indptr[row] : self.seen.indptr[row + 1]])
+
+
+def embed_newcomers(home: Home, model: Model, user_ids: list[str]) -> Newcomers | None:
     """Embeds those of the users who acted on a known product, whenever that was.
 
     Only what was added to the log after training is read: of a person whom the model does not
     know, the log held no act on a product before. Acts are weighed as at the model's last event.
 
-    Returns their ids, sorted, and what `engine.interests.folding` makes of their acts, if any.
+    They come sorted by id, with what `engine.interests.folding` makes of their acts; None where
+    none of them acted.
     """
     now = datetime.fromisoformat(model.as_of)
     added = scan_added(home, model.window.get("change"))
@@ -41,7 +58,7 @@ def embed_newcomers(
     pairs = pairs.filter(pl.col(PRODUCT).is_in(list(known)))
     ids = pairs[USER].unique().sort().to_list()
     if not ids:
-        return [], None
+        return None
     numbers = {id: row for row, id in enumerate(ids)}
     rows = np.array([numbers[id] for id in pairs[USER]], np.int64)
     columns = np.array([known[id] for id in pairs[PRODUCT]], np.int64)
@@ -53,4 +70,5 @@ def embed_newcomers(
         )
         for mask in (polarity > 0, polarity < 0, np.ones(len(rows), bool))
     )
-    return ids, fold_in(model.folding, likes=likes, dislikes=dislikes, seen=seen)
+    folded = fold_in(model.folding, likes=likes, dislikes=dislikes, seen=seen)
+    return Newcomers(ids, folded, seen)

@@ -61,14 +61,30 @@ class Segments:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Who had acted on each product, in any way, when the model was learned; product by product.
+
+    The heads know those acts, so that such pairs score higher than any that is yet to come.
+    """
+
+    offsets: Array  # (products + 1,) int64, rising from 0
+    users: Array  # (total,) uint32, rising inside each product
+
+    def of(self, product: int) -> Array:
+        """Rising row numbers of the users who acted on the product."""
+        return np.asarray(self.users[self.offsets[product] : self.offsets[product + 1]])
+
+
+@dataclass(frozen=True)
 class Model:
     """What serving knows. Row u of every user array belongs to `users[u]`; likewise products.
 
     `users` is sorted by user_id and holds likes, dislikes, acts, first_at, last_at, channels and
     the attributes of the users table; `products` is sorted by product_id and holds name, tags,
-    likes, dislikes, acts. `holdout` holds pairs that were set aside while the heads were learned
-    (user, product as row numbers, liked -1/0/1, interest and probability as predicted without
-    them). `folding` turns the acts of a new user into an embedding and user terms.
+    likes, dislikes, acts. `seen` holds all pairs with an act. `holdout` holds those that were set
+    aside while the heads were learned (user, product as row numbers, liked -1/0/1, interest and
+    probability as predicted without them). `folding` turns the acts of a new user into an
+    embedding and user terms.
     """
 
     version: str
@@ -78,6 +94,7 @@ class Model:
     interest: Head
     probability: Head
     folding: dict[str, Array]
+    seen: Seen
     segments: Segments
     holdout: pl.DataFrame
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +111,8 @@ def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
         "embeddings": model.embeddings,
         "segment_offsets": model.segments.offsets,
         "segment_members": model.segments.members,
+        "seen_offsets": model.seen.offsets,
+        "seen_users": model.seen.users,
     }
     for name, head in (("interest", model.interest), ("probability", model.probability)):
         arrays |= {
@@ -189,9 +208,23 @@ def _refuse_mismatch(model: Model) -> None:
         model.segments.offsets.shape[0],
         model.segments.table.height + 1,
     )
+    expected["seen_offsets"] = (model.seen.offsets.shape[0], products + 1)
     for name, (found, wanted) in expected.items():
         if found != wanted:
             raise ArtefactCorrupt(name, f"has {found} rows where {wanted} belong")
+    _refuse_unfit_pairs(model.seen, users)
+
+
+def _refuse_unfit_pairs(seen: Seen, users: int) -> None:
+    offsets, rows = seen.offsets, seen.users
+    if offsets[0] != 0 or offsets[-1] != rows.size or (np.diff(offsets) < 0).any():
+        raise ArtefactCorrupt("seen_offsets", "does not lead from the first pair to the last")
+    if rows.size and int(rows.max()) >= users:
+        raise ArtefactCorrupt("seen_users", "names users who are not in the table")
+    rising = rows[1:] > rows[:-1]
+    rising[offsets[(offsets > 0) & (offsets < rows.size)] - 1] = True  # a product begins anew
+    if not rising.all():
+        raise ArtefactCorrupt("seen_users", "does not rise inside each product")
 
 
 def _digest(path: Path) -> str:
@@ -270,6 +303,7 @@ def _assemble(
         interest=heads["interest"],
         probability=heads["probability"],
         folding=folding,
+        seen=Seen(arrays["seen_offsets"], arrays["seen_users"]),
         segments=Segments(
             frames["segments"],
             arrays["segment_offsets"],

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from engine import settings
 from engine.audiences import build
-from engine.store.artefacts import Array, Head, Model, Segments
+from engine.store.artefacts import Array, Head, Model, Seen, Segments
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 FIRST = "کتابِ شعر/۱ 🌸"
@@ -42,11 +42,13 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
     }
     liked = _liked(random, embeddings, heads["interest"])
     holdout = _holdout(random, liked, embeddings, heads)
+    seen = _seen(liked, holdout)
     parts = build.build_segments(
         build.Learned(
             users=people,
             products=things,
             likes=sparse.csr_array(liked.astype(np.float32)),
+            seen=seen,
             embeddings=embeddings,
             tastes=embeddings,
             interest=heads["interest"],
@@ -65,6 +67,7 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
         embeddings=embeddings,
         **heads,
         folding={"weights": np.eye(4, dtype=np.float32)},
+        seen=Seen(seen.indptr.astype(np.int64), seen.indices.astype(np.uint32)),
         segments=Segments(**vars(parts)),
         holdout=holdout,
         as_of="2026-11-20T00:00:00Z",
@@ -112,6 +115,13 @@ def _logits(embeddings: Array, head: Head) -> Array:
 def _liked(random: np.random.Generator, embeddings: Array, head: Head) -> Array:
     rates = np.interp(_logits(embeddings, head), head.knots[:, 0], head.knots[:, 1])
     return random.random(rates.shape) < rates
+
+
+def _seen(liked: Array, holdout: pl.DataFrame) -> sparse.csc_array:
+    """Pairs with an act: all likes, and what was held out."""
+    seen = liked.copy()
+    seen[holdout["user"].to_numpy(), holdout["product"].to_numpy()] = True
+    return sparse.csc_array(seen)
 
 
 def _holdout(

@@ -19,12 +19,13 @@ import polars as pl
 
 from engine.operations.keys import create_key
 from engine.store import artefacts, versions
-from engine.store.artefacts import Array, Head, Model, Segments
+from engine.store.artefacts import Array, Head, Model, Seen, Segments
 from engine.store.home import Home
 from tests.api.planted import planted
 from tests.benchmarks.served import Served, served
 
 USERS, WIDTH, PRODUCTS, MEMBERSHIPS, REQUESTS = 2_000_000, 64, 300, 5, 40
+ACTS = 20  # of each user
 PATHS = (
     "segments",
     "curve",
@@ -109,6 +110,7 @@ def _model() -> Model:
         embeddings=random.standard_normal((USERS, WIDTH), dtype=np.float32),
         interest=_head(random, small.interest),
         probability=_head(random, small.probability),
+        seen=_seen(random),
         segments=Segments(
             small.segments.table,
             np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
@@ -124,6 +126,15 @@ def _head(random: np.random.Generator, like: Head) -> Head:
         return random.standard_normal(shape, dtype=np.float32)
 
     return Head(normal(PRODUCTS, WIDTH), normal(PRODUCTS), normal(USERS), like.knots)
+
+
+def _seen(random: np.random.Generator) -> Seen:
+    """Each user acted on `ACTS` products."""
+    acted = np.sort(random.integers(0, PRODUCTS - ACTS + 1, (USERS, ACTS)), axis=1)
+    acted = acted + np.arange(ACTS)  # so that none comes twice
+    pairs = np.sort(acted.ravel() * USERS + np.repeat(np.arange(USERS), ACTS))
+    offsets = np.searchsorted(pairs, np.arange(PRODUCTS + 1) * USERS)
+    return Seen(offsets.astype(np.int64), (pairs % USERS).astype(np.uint32))
 
 
 def _people(random: np.random.Generator) -> pl.DataFrame:

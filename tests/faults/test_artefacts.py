@@ -184,9 +184,60 @@ def _other_number_of_users(home: Home) -> None:
     _rewrite_manifest(home, "users.arrow")
 
 
+def _alter_seen(home: Home, name: str, alter: Callable[[np.ndarray], np.ndarray]) -> None:
+    """The manifest agrees with the array: only what it says of users and products is wrong."""
+    path = home.models / "v2" / f"{name}.npy"
+    array = alter(np.load(path))
+    np.save(path, array)
+    _rewrite_manifest(home, path.name)
+    manifest = json.loads((home.models / "v2" / "manifest.json").read_text())
+    manifest["files"][path.name] |= {"shape": list(array.shape), "dtype": str(array.dtype)}
+    (home.models / "v2" / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _seen_users_cut(home: Home) -> None:
+    _alter_seen(home, "seen_users", lambda users: users[:-1])
+
+
+def _seen_user_unknown(home: Home) -> None:
+    _alter_seen(home, "seen_users", lambda users: np.append(users[:-1], np.uint32(600)))
+
+
+def _seen_users_fall(home: Home) -> None:
+    _alter_seen(home, "seen_users", lambda users: np.append(users[[1, 0]], users[2:]))
+
+
+def _seen_user_twice(home: Home) -> None:
+    _alter_seen(home, "seen_users", lambda users: np.append(users[[0, 0]], users[2:]))
+
+
+def _seen_offsets_cut(home: Home) -> None:
+    _alter_seen(home, "seen_offsets", lambda offsets: offsets[:-1])
+
+
+def _seen_offsets_fall(home: Home) -> None:
+    _alter_seen(home, "seen_offsets", lambda offsets: offsets[[0, 2, 1, *range(3, offsets.size)]])
+
+
+def _seen_offsets_begin_late(home: Home) -> None:
+    _alter_seen(home, "seen_offsets", lambda offsets: np.append([1], offsets[1:]))
+
+
+def test_altered_arrays_that_stay_sound_are_served(home: Home) -> None:
+    _alter_seen(home, "seen_users", np.array)
+    assert _serves(home) == ("v2", [])
+
+
 @pytest.mark.parametrize(
     "fault",
     [
+        _seen_users_cut,
+        _seen_user_unknown,
+        _seen_users_fall,
+        _seen_user_twice,
+        _seen_offsets_cut,
+        _seen_offsets_fall,
+        _seen_offsets_begin_late,
         _cut,
         _empty,
         _lengthen,
@@ -235,6 +286,16 @@ def test_a_pickle_in_place_of_an_array_is_never_run(home: Home, tmp_path: Path) 
     _rewrite_manifest(home, "embeddings.npy")
     _assert_refused(home)
     assert not canary.exists()
+
+
+def test_acts_of_users_who_are_not_there_are_not_saved(tmp_path: Path) -> None:
+    sound = planted("v")
+    users = np.append(sound.seen.users[:-1], np.uint32(sound.users.height))
+    model = dataclasses.replace(
+        sound, version="v3", seen=dataclasses.replace(sound.seen, users=users)
+    )
+    with pytest.raises(ArtefactCorrupt, match="seen_users"):
+        artefacts.save(Home(tmp_path), model)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.4e38, 1.1e6])

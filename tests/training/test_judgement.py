@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.store.artefacts import Head, Model, Segments
+from engine.store.artefacts import Head, Model, Seen, Segments
 from tests.worlds import tiny
 from training.world.judgement import (
     judge,
@@ -48,6 +48,7 @@ def omniscient(sign: float = 1.0) -> Model:
         interest=head,
         probability=head,
         folding={},
+        seen=Seen(np.zeros(world.products.height + 1, np.int64), np.zeros(0, np.uint32)),
         segments=segments,
         holdout=pl.DataFrame(),
     )
@@ -107,6 +108,19 @@ def test_members_come_from_the_segment_or_from_the_ranking_of_the_product() -> N
     assert likes[best].min() >= np.delete(likes, best).max()
 
 
+def test_members_who_acted_on_the_product_are_not_counted() -> None:
+    model = omniscient()
+    offsets = np.where(np.arange(model.products.height + 1) > 7, 2, 0)
+    first = members_of(model, "top-5", product=7, size=1)[0]
+    acted = np.sort([2, first]).astype(np.uint32)
+    told = replace(model, seen=Seen(offsets, acted))
+    assert members_of(told, "even", product=7, size=3).tolist() == [0, 4]
+    assert members_of(told, "even", product=6, size=3).tolist() == [0, 2, 4]
+    best = members_of(told, "top-5", product=7, size=20)
+    assert best.size == 20
+    assert first not in best
+
+
 def test_worth_of_the_best_possible_set_is_all_of_the_possible() -> None:
     world = tiny()
     chances = world.truth.interest()[:, 3]
@@ -114,6 +128,16 @@ def test_worth_of_the_best_possible_set_is_all_of_the_possible() -> None:
     assert worth(world, best, 3).reached == pytest.approx(1)
     assert worth(world, worst, 3).rate < worth(world, worst, 3).everybody
     assert worth(world, np.arange(400), 3).rate == pytest.approx(chances.mean())
+
+
+def test_worth_is_held_against_those_who_could_be_addressed() -> None:
+    world = tiny()
+    chances = world.truth.interest()[:, 3]
+    left = np.argsort(chances)[:200]
+    found = worth(world, left[-40:], 3, among=left)
+    assert found.reached == pytest.approx(1)
+    assert found.everybody == pytest.approx(chances[left].mean())
+    assert worth(world, left[:0], 3, among=left).rate == 0
 
 
 def test_overlap_is_the_jaccard_index() -> None:

@@ -85,16 +85,20 @@ def _mean_auc(scores: Callable[[int], Array], chances: Array, among: Array) -> f
 
 
 def members_of(model: Model, segment: str, *, product: int, size: int) -> Array:
-    """Rows of the model's users in a segment; best shares of a product are its `size` first.
+    """Rows of a segment's users who had not acted on a product when the model was learned.
 
-    Ties in a best share go to the first rows.
+    Best shares of the product are the `size` first of them; ties go to the first rows.
     """
+    open_ = np.ones(model.users.height, bool)
+    open_[model.seen.of(product)] = False
     found = model.segments.table[SEGMENT].index_of(segment)
     if found is not None:
         start, end = model.segments.offsets[found : found + 2]
-        return np.asarray(model.segments.members[start:end], np.int64)
-    ranking = np.argsort(-_answers(model, model.interest, product), kind="stable")
-    return np.sort(ranking[:size])
+        members = np.asarray(model.segments.members[start:end], np.int64)
+        return members[open_[members]]
+    left = np.flatnonzero(open_)
+    ranking = np.argsort(-_answers(model, model.interest, product)[left], kind="stable")
+    return np.sort(left[ranking[:size]])
 
 
 def overlap(one: Array, other: Array) -> float:
@@ -108,9 +112,9 @@ class Worth:
     """What a set of users truly brings for a product."""
 
     size: int
-    rate: float  # mean planted interest of its members
+    rate: float  # mean planted interest of its members; zero without any
     possible: float  # mean planted interest of the best set of that size
-    everybody: float  # mean planted interest of all
+    everybody: float  # mean planted interest of all who could be addressed
 
     @property
     def reached(self) -> float:
@@ -118,10 +122,16 @@ class Worth:
         return self.rate / self.possible if self.possible else float("nan")
 
 
-def worth(world: World, members: Array, product: int) -> Worth:
-    """The truth about some users (rows of the world) and one product (row of the world)."""
+def worth(world: World, members: Array, product: int, *, among: Array | None = None) -> Worth:
+    """The truth about some users (rows of the world) and one product (row of the world).
+
+    Args:
+        among: rows of the users who could be addressed, by default all; members are some of them.
+    """
     chances = world.truth.interest(products=slice(product, product + 1))[:, 0]
-    best = np.sort(chances)[::-1][: members.size]
-    return Worth(
-        int(members.size), float(chances[members].mean()), float(best.mean()), float(chances.mean())
+    others = chances if among is None else chances[among]
+    best = np.sort(others)[::-1][: members.size]
+    rate, possible, everybody = (
+        float(part.mean()) if part.size else 0.0 for part in (chances[members], best, others)
     )
+    return Worth(int(members.size), rate, possible, everybody)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from engine import settings
 from engine.audiences.build import Learned, SegmentParts, build_segments
-from engine.store.artefacts import Head, Model, Segments
+from engine.store.artefacts import Head, Model, Seen, Segments
 
 Array = NDArray[Any]
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,12 @@ class World:
     learned: Learned
     taste: Array
     theme: Array
-    rates: Array  # (users, products) true rates of those who are not known to like it
+    rates: Array  # (users, products) true rates of those who have not acted on it
+
+    @property
+    def open(self) -> Array:
+        """(users, products) bool: those who have not acted on it."""
+        return ~self.learned.seen.toarray()
 
 
 def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int = 0) -> World:
@@ -72,10 +77,13 @@ def plant(users: int = 1200, products: int = 24, tastes: int = 4, *, seed: int =
         schema_overrides=HOLDOUT,
     )
     likes = known.astype(np.float32)
+    seen = known.copy()
+    seen[user, product] = True
     learned = Learned(
         users=users_table(likes.sum(axis=1), random, age=age, occupation=occupation),
         products=products_table(theme),
         likes=sparse.csr_array(likes),
+        seen=sparse.csc_array(seen),
         embeddings=embeddings,
         tastes=embeddings,
         interest=interest,
@@ -143,10 +151,16 @@ def model_of(learned: Learned, parts: SegmentParts | None = None) -> Model:
         interest=learned.interest,  # type: ignore[arg-type]
         probability=learned.probability,  # type: ignore[arg-type]
         folding={},
+        seen=seen_of(learned),
         segments=Segments(parts.table, parts.offsets, parts.members, parts.best, parts.curves),
         holdout=learned.holdout,
         as_of=AS_OF.isoformat(),
     )
+
+
+def seen_of(learned: Learned) -> Seen:
+    seen = learned.seen
+    return Seen(seen.indptr.astype(np.int64), seen.indices.astype(np.uint32))
 
 
 def with_heads(learned: Learned, interest: Head, probability: Head) -> Learned:

@@ -15,19 +15,28 @@ SHARES = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
 @settings(deadline=None, max_examples=50)
 @given(people=st.integers(1, 300), levels=st.integers(1, 50), seed=st.integers(0, 99))
 def test_a_wider_audience_never_has_a_higher_rate(people, levels, seed):
+    """Of four products one is open to all, one to half of the people, one to few, one to none."""
     random = np.random.default_rng(seed)
+    open_ = random.random((4, people)) < np.array([[1.0], [0.5], [0.05], [0.0]])
     logits = random.integers(0, levels, (4, people)).astype(np.float32)
-    interest = (logits / 50).astype(np.float32)
-    points = read_points(interest, -np.sort(-logits, axis=1), SHARES)
+    interest = np.where(open_, logits / 50, 0).astype(np.float32)
+    logits[~open_] = -np.inf
+    ranked, left = -np.sort(-logits, axis=1), open_.sum(axis=1)
+    points = read_points(interest, ranked, left, SHARES)
     assert (np.diff(points.expected, axis=1) <= 0).all()
-    np.testing.assert_allclose(points.everybody, interest.mean(axis=1), rtol=1e-5, atol=1e-7)
+    means = interest.sum(axis=1) / np.maximum(left, 1)
+    np.testing.assert_allclose(points.everybody, means, rtol=1e-5, atol=1e-7)
     for at, share in enumerate(SHARES):
-        count = share_size(share, people)
-        inside = best_mask(logits, -np.sort(-logits, axis=1), count)
-        assert (inside.sum(axis=1) == count).all()
-        mean = (interest * inside).sum(axis=1) / count
+        counts = np.minimum(share_size(share, people), left)
+        inside = best_mask(logits, ranked, counts)
+        assert (inside.sum(axis=1) == counts).all()
+        assert not (inside & ~open_).any()
+        mean = (interest * inside).sum(axis=1) / np.maximum(counts, 1)
         np.testing.assert_allclose(points.expected[:, at], mean, rtol=1e-4, atol=1e-6)
-        assert (logits[inside].reshape(4, count).min(axis=1) == points.thresholds[:, at]).all()
+        lowest = np.where(inside, logits, np.inf).min(axis=1)
+        assert (lowest[counts > 0] == points.thresholds[counts > 0, at]).all()
+    assert np.isfinite(points.thresholds).all()
+    assert (points.thresholds[left == 0] > 1e30).all()
 
 
 @pytest.mark.parametrize("error", [0.05, 0.3])
@@ -46,7 +55,7 @@ def test_the_interval_holds_the_rate_that_comes_as_often_as_it_says(error, peopl
         [random.poisson((base * off)[:, 0] * people * 0.2), base[:, 0] * people]
     )
     errors = rate_errors(held, expected * sizes, everybody, default=0.3)
-    lower, upper = rate_intervals(expected, sizes, errors, confidence=0.95)
+    lower, upper = rate_intervals(expected, np.tile(sizes, (products, 1)), errors, confidence=0.95)
     came = random.poisson(true * sizes) / sizes
     inside = ((lower <= came) & (came <= upper)).mean()
     assert 0.90 <= inside <= 0.995
@@ -69,8 +78,15 @@ def test_without_likes_the_default_speaks():
 
 def test_a_rate_of_zero_has_a_finite_interval():
     lower, upper = rate_intervals(
-        np.zeros((1, 2)), np.array([10, 1000]), np.array([0.3, 0.3]), confidence=0.95
+        np.zeros((1, 2)), np.array([[10, 1000]]), np.array([0.3, 0.3]), confidence=0.95
     )
     assert lower.tolist() == [[0.0, 0.0]]
     assert np.isfinite(upper).all()
     assert upper.max() < 1
+
+
+def test_nobody_is_promised_nothing():
+    lower, upper = rate_intervals(
+        np.zeros((1, 2)), np.array([[0, 0]]), np.array([0.3, 0.3]), confidence=0.95
+    )
+    assert lower.tolist() == upper.tolist() == [[0.0, 0.0]]

@@ -22,6 +22,15 @@ def worth_of(values: list[float]) -> np.ndarray:
     return found / found.mean()
 
 
+def measured_of(
+    interest: np.ndarray, probability: np.ndarray, open_: np.ndarray | None = None
+) -> Measured:
+    open_ = np.ones(interest.shape, bool) if open_ is None else open_
+    people = open_.sum(axis=1)
+    tops = np.zeros((0, *interest.shape), bool)
+    return Measured(open_, people, people, interest, probability, interest, interest, tops)
+
+
 def test_ten_segments_are_not_one_segment_ten_times():
     people = 100
     alike = [list(range(at, 20 + at)) for at in range(10)]
@@ -31,8 +40,9 @@ def test_ten_segments_are_not_one_segment_ten_times():
         members([*alike, other], people),
         np.zeros((0, 1, people), bool),
         worth,
-        0.0,
-        Limits(10, 0.5, 1.0),
+        open_=np.ones(worth.shape, bool),
+        size_power=0.0,
+        limits=Limits(10, 0.5, 1.0),
     )
     chosen = [at for at in picks.segments[0] if at >= 0]
     assert chosen[1] == 10
@@ -54,14 +64,20 @@ def test_each_pick_is_the_best_of_what_is_uncovered(people, segments, shares, po
     worth = random.gamma(1.0, 1.0, (3, people)).astype(np.float32) + np.float32(0.01)
     worth /= worth.mean(axis=1, keepdims=True)
     scores = random.normal(size=(3, people))
+    open_ = random.random((3, people)) < random.choice([0.0, 0.3, 1.0], (3, 1))
+    worth, scores = worth * open_, np.where(open_, scores, -np.inf)
     ranked = -np.sort(-scores, axis=1)
+    most = open_.sum(axis=1)
     tops = np.array(
-        [best_mask(scores, ranked, max(1, people // (2 + at))) for at in range(shares)]
+        [
+            best_mask(scores, ranked, np.minimum(max(1, people // (2 + at)), most))
+            for at in range(shares)
+        ]
     ).reshape(shares, 3, people)
     limits = Limits(6, 0.8, 1.05)
-    picks = pick(inside, tops, worth, power, limits)
+    picks = pick(inside, tops, worth, open_=open_, size_power=power, limits=limits)
     for product in range(3):
-        sets = [inside[at] > 0 for at in range(segments)] + [
+        sets = [(inside[at] > 0) & open_[product] for at in range(segments)] + [
             tops[at, product] for at in range(shares)
         ]
         means = np.array([worth[product, s].mean() if s.any() else 0 for s in sets])
@@ -85,8 +101,35 @@ def test_size_is_rewarded_where_the_goal_asks_for_it():
     worth = worth_of([5.0] * 5 + [4.0] * 45 + [0.1] * 50)
     inside = members([list(range(5)), list(range(50))], 100)
     tops = np.zeros((0, 1, 100), bool)
-    assert pick(inside, tops, worth, 0.0, Limits(1, 1.0, 1.0)).segments[0, 0] == 0
-    assert pick(inside, tops, worth, 0.3, Limits(1, 1.0, 1.0)).segments[0, 0] == 1
+    for power, best in ((0.0, 0), (0.3, 1)):
+        picks = pick(
+            inside,
+            tops,
+            worth,
+            open_=np.ones((1, 100), bool),
+            size_power=power,
+            limits=Limits(1, 1.0, 1.0),
+        )
+        assert picks.segments[0, 0] == best
+
+
+def test_a_segment_with_too_few_open_people_is_not_listed():
+    """The last of ten likes it most, but nine of them acted already: too few are left."""
+    open_ = np.ones((1, 30), bool)
+    open_[0, :9] = False
+    worth = open_ * worth_of([9.0] * 10 + [2.0] * 10 + [1.0] * 10)
+    inside = members([list(range(10)), list(range(10, 20))], 30)
+    tops = np.zeros((0, 1, 30), bool)
+    for least, listed in ((1, [0, 1]), (2, [1, -1])):
+        picks = pick(
+            inside,
+            tops,
+            worth,
+            open_=open_,
+            size_power=0.0,
+            limits=Limits(2, 1.0, 0.5, people=least),
+        )
+        assert picks.segments[0].tolist() == listed
 
 
 def test_people_worth_less_than_everybody_are_not_listed():
@@ -95,8 +138,9 @@ def test_people_worth_less_than_everybody_are_not_listed():
         members([list(range(10, 20))], 20),
         np.zeros((0, 1, 20), bool),
         worth,
-        0.0,
-        Limits(3, 1.0, 1.05),
+        open_=np.ones(worth.shape, bool),
+        size_power=0.0,
+        limits=Limits(3, 1.0, 1.05),
     )
     assert (picks.segments == -1).all()
 
@@ -106,15 +150,16 @@ def test_no_segments_are_an_empty_answer():
         np.zeros((0, 9), np.float32),
         np.zeros((0, 2, 9), bool),
         np.ones((2, 9), np.float32),
-        0.0,
-        Limits(4, 1.0, 1.0),
+        open_=np.ones((2, 9), bool),
+        size_power=0.0,
+        limits=Limits(4, 1.0, 1.0),
     )
     assert picks.segments.tolist() == [[-1] * 4] * 2
 
 
 def test_the_goal_decides_whom_it_values():
     interest = np.array([[0.9, 0.1]], np.float32)
-    measured = Measured(interest, 1 - interest, interest, interest, np.zeros((0, 1, 2), bool))
+    measured = measured_of(interest, 1 - interest)
     even = np.ones(2, np.float32)
     base = {"loyalty": 0.0, "size": 0.0, "about": ""}
     finds = values(measured, even, {**base, "interest": 1.0, "probability": 0.0})
@@ -129,8 +174,16 @@ def test_the_goal_decides_whom_it_values():
     assert faithful[0].tolist() == [0.0, 2.0]
 
 
+def test_those_who_acted_are_worth_nothing_and_the_others_one_on_average():
+    open_ = np.array([[True, True, False], [False, False, False]])
+    interest = np.array([[0.3, 0.1, 0.0], [0.0, 0.0, 0.0]], np.float32)
+    goal = {"interest": 1.0, "probability": 0.0, "loyalty": 0.5, "size": 0.0, "about": ""}
+    found = values(measured_of(interest, interest, open_), np.ones(3, np.float32), goal)
+    np.testing.assert_allclose(found, [[1.5, 0.5, 0], [0, 0, 0]], rtol=1e-6)
+
+
 def test_rates_of_zero_are_worth_the_same_for_all():
     nothing = np.zeros((1, 3), np.float32)
-    measured = Measured(nothing, nothing, nothing, nothing, np.zeros((0, 1, 3), bool))
+    measured = measured_of(nothing, nothing)
     goal = {"interest": 0.5, "probability": 0.5, "loyalty": 0.0, "size": 0.0, "about": ""}
     assert values(measured, np.ones(3, np.float32), goal).tolist() == [[1.0, 1.0, 1.0]]
