@@ -113,8 +113,9 @@ def _logits(embeddings: Array, head: Head) -> Array:
 
 
 def _liked(random: np.random.Generator, embeddings: Array, head: Head) -> Array:
+    """A third of the likes that may come: there are people left in every taste."""
     rates = np.interp(_logits(embeddings, head), head.knots[:, 0], head.knots[:, 1])
-    return random.random(rates.shape) < rates
+    return random.random(rates.shape) < rates / 3
 
 
 def _seen(liked: Array, holdout: pl.DataFrame) -> sparse.csc_array:

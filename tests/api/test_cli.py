@@ -153,12 +153,16 @@ def test_score_of_some_products(run, home, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--share", "0.1"), ("--size", "15")])
-def test_an_audience_is_the_best_of_the_scores(run, home, tmp_path, words):
+def test_an_audience_is_the_best_of_the_scores_of_those_who_have_not_acted(
+    run, home, tmp_path, words
+):
     audience, scores = tmp_path / "audience.csv", tmp_path / "scores.parquet"
     said = run(home, "audience", "کالا3", *words, "--out", str(audience), "--json")
     assert said.json["rows"] == 15
     run(home, "score", "--out", str(scores), "--products", "کالا3")
-    best = pl.read_parquet(scores).sort("score", descending=True).head(15)
+    acted = [f"u{row:05d}" for row in OPINIONS[:, 3].nonzero()[0]]
+    left = pl.read_parquet(scores).filter(~pl.col("user_id").is_in(acted))
+    best = left.sort("score", descending=True).head(15)
     assert pl.read_csv(audience)["user_id"].to_list() == best["user_id"].to_list()
 
 
