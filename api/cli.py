@@ -216,16 +216,29 @@ def audience(
     share: Annotated[float | None, typer.Option(help="Part of all users, 0 to 1.")] = None,
     size: Annotated[int | None, typer.Option(help="Number of users.")] = None,
     goal: Annotated[str | None, typer.Option(help="Rank for a goal, not by interest.")] = None,
+    include_known: Annotated[
+        bool, typer.Option("--include-known", help="Also people who acted on the product already.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Writes the people to address for a product, best first."""
+    """Writes the people to address for a product, best first.
+
+    Who acted on the product already, as far as the model knows, is left out.
+    """
     import polars as pl
 
     from api import printing
     from engine.operations.audiences import audience as rank
     from engine.store.files import write_table
 
-    found = rank(_model(context), product, share=share, size=size, goal=goal)
+    found = rank(
+        _model(context),
+        product,
+        share=share,
+        size=size,
+        goal=goal,
+        include_known=include_known,
+    )
     write_table(out, pl.concat(found.blocks()).lazy(), for_people=True)
     answer = {
         "product_id": product,

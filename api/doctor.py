@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from api.terminal import counted
 from engine import settings
 from engine.errors import EngineError, NotTrained
 from engine.store import artefacts, eventlog, versions
@@ -65,7 +66,7 @@ def _events(home: Home) -> str:
     import polars as pl
 
     count = eventlog.scan_events(home).select(pl.len()).collect().item()
-    return f"{count:,} events" if count else "none yet: run `mokhatab ingest EVENTS`"
+    return counted(count, "event") if count else "none yet: run `mokhatab ingest EVENTS`"
 
 
 def _champion(home: Home) -> str:

@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api.terminal import counted
 from engine.store.home import Home
 
 Answer = dict[str, Any]
@@ -35,7 +36,7 @@ def waiting(console: Console, title: str) -> Iterator[Callable[[str, int], None]
         yield lambda what, rows: None
         return
     with console.status(title) as status:
-        yield lambda what, rows: status.update(f"{what}: {rows:,} rows")
+        yield lambda what, rows: status.update(f"{what}: {counted(rows, 'row')}")
 
 
 def counts(answer: Answer) -> RenderableType:
@@ -58,7 +59,7 @@ def counts(answer: Answer) -> RenderableType:
 def tuned(answer: Answer) -> RenderableType:
     """What a study found."""
     head = (
-        f"{answer['trials']} trials, {answer['pruned']} of them stopped early; "
+        f"{counted(answer['trials'], 'trial')}, {answer['pruned']} of them stopped early; "
         f"worth {answer['value']:.4f}, the recipe before {answer['before']:.4f}"
     )
     if not answer["changes"]:
@@ -144,14 +145,15 @@ def key(answer: Answer) -> RenderableType:
 
 def written(answer: Answer) -> RenderableType:
     """Where a file was written."""
-    return Text(f"{answer['rows']:,} rows of model {answer['model_version']}: {answer['out']}")
+    rows = counted(answer["rows"], "row")
+    return Text(f"{rows} of model {answer['model_version']}: {answer['out']}")
 
 
 def as_lines(answer: Answer) -> RenderableType:
     """Any answer, one line for each entry; long lists by their number."""
     table = Table.grid(padding=(0, 2))
     for name, value in answer.items():
-        shown = f"{len(value)} entries" if name == "files" else str(value)
+        shown = counted(len(value), "file") if name == "files" else str(value)
         table.add_row(Text(name, style="bold"), Text(shown))
     return table
 

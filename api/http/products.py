@@ -37,12 +37,19 @@ def routes(desk: Desk, *, block_rows: int) -> Noun:
     def audience(path: schemas.ProductPath, query: schemas.AudienceQuery) -> Response:
         """The people to address, best first, streamed as NDJSON, CSV or Parquet.
 
+        Who acted on the product already, as far as the model knows, is left out unless
+        `include_known` is true; of a share, everybody is the whole all the same.
         In CSV a text that a spreadsheet would run as a formula is led by an apostrophe.
         """
         form = tables.wanted(query.format)
         used = desk.holder.in_use()
         found = audiences.audience(
-            used.model, path.product_id, share=query.share, size=query.size, goal=query.goal
+            used.model,
+            path.product_id,
+            share=query.share,
+            size=query.size,
+            goal=query.goal,
+            include_known=query.include_known,
         )
         return tables.streamed(found.blocks(block_rows), form, headers=desk.headers(used))
 

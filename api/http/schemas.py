@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from api.http.contract import Asked, Strict
 
@@ -39,6 +39,15 @@ Id = Annotated[
 Word = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
 
 
+def _flag(value: object) -> object:
+    if value not in ("true", "false"):
+        raise ValueError("is true or false")
+    return value == "true"
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
 class ProductPath(Asked):
     product_id: Id
 
@@ -59,6 +68,9 @@ class AudienceQuery(Asked):
         None, ge=1, le=1_000_000_000, description="So many people", validate_default=True
     )
     goal: Goal | None = Field(None, description="Rank for this goal")
+    include_known: Flag = Field(
+        False, description="Also people who acted on the product already; they are left out else"
+    )
     format: Format | None = Field(None, description="Instead of `Accept`")
 
     @field_validator("size")

@@ -141,8 +141,11 @@ class Audience:
         return self._rates(self.model.probability, self.rows)
 
     def blocks(self, rows: int = 1 << 16) -> Iterator[pl.DataFrame]:
-        """Frames of at most so many people: user_id, rank, score, interest, probability."""
-        for start in range(0, self.rows.size, rows):
+        """Frames of at most so many people: user_id, rank, score, interest, probability.
+
+        An audience of nobody is one frame without rows.
+        """
+        for start in range(0, max(self.rows.size, 1), rows):
             part = self.rows[start : start + rows]
             ranks = np.arange(start + 1, start + part.size + 1, dtype=np.uint32)
             yield pl.DataFrame(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -164,6 +165,17 @@ def test_an_audience_is_the_best_of_the_scores_of_those_who_have_not_acted(
     left = pl.read_parquet(scores).filter(~pl.col("user_id").is_in(acted))
     best = left.sort("score", descending=True).head(15)
     assert pl.read_csv(audience)["user_id"].to_list() == best["user_id"].to_list()
+
+
+def test_an_audience_leaves_out_who_acted_on_the_product_unless_asked_for(run, home, tmp_path):
+    path, acted = tmp_path / "audience.csv", np.flatnonzero(OPINIONS[:, 3])
+    known = {f"u{row:05d}" for row in acted}
+    assert known
+    for flag, kept in (((), 0), (("--include-known",), len(known))):
+        words = ("audience", "کالا3", "--share", "1", *flag, "--out", str(path))
+        assert run(home, *words).code == 0
+        found = set(pl.read_csv(path)["user_id"])
+        assert (len(found), len(found & known)) == (PEOPLE - len(known) + kept, kept)
 
 
 @pytest.mark.parametrize(

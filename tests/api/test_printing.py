@@ -78,3 +78,14 @@ def test_a_study_without_a_better_recipe_says_so():
     text = shown(printing.tuned(answer | {"changes": {"warp.factors": 48}}))
     assert "warp.factors" in text
     assert "mokhatab retrain" in text
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
+def test_one_is_no_plural(number, words):
+    answer = {"rows": number, "out": "a.csv", "model_version": "v1"}
+    assert shown(printing.written(answer)).startswith(f"{words} of model v1")
+
+
+def test_one_trial_is_one():
+    answer = {"trials": 1, "pruned": 0, "value": 0.5, "before": 0.5, "changes": {}}
+    assert shown(printing.tuned(answer)).startswith("1 trial, 0 of them stopped early;")

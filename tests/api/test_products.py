@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -106,17 +107,45 @@ def test_an_audience_is_the_same_in_every_format(
     assert response.headers["Mokhatab-Valid-Until"] == VALID_UNTIL
 
 
-def test_blocks_join_without_a_seam(own: object, model: artefacts.Model) -> None:
+def test_blocks_join_without_a_seam(own: object) -> None:
     ask = own("[audiences]\nblock_rows = 7\n")  # type: ignore[operator]
+    path = "/v1/products/product-003/audience?share=1&include_known=true"
     rows = {
-        form: _rows(form, ask.get(f"/v1/products/product-003/audience?share=1&format={form}").data)[
-            "user_id"
-        ].to_list()
+        form: _rows(form, ask.get(f"{path}&format={form}").data)["user_id"].to_list()
         for form in ("ndjson", "csv", "parquet")
     }
-    row = int(model.products["product_id"].index_of("product-003") or 0)
-    assert len(rows["csv"]) == 600 - model.seen.of(row).size
+    assert len(rows["csv"]) == 600
     assert rows["csv"] == rows["ndjson"] == rows["parquet"]
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_who_acted_on_a_product_is_left_out_unless_asked_for(
+    ask: Asker, model: artefacts.Model, form: str
+) -> None:
+    row = model.products["product_id"].to_list().index("product-003")
+    known = set(model.users["user_id"].gather(model.seen.of(row)))
+    assert known
+    path = f"/v1/products/product-003/audience?share=1&format={form}"
+    found = {
+        query: set(_rows(form, ask.get(path + query).data)["user_id"])
+        for query in ("", "&include_known=false", "&include_known=true")
+    }
+    assert found[""] == found["&include_known=false"] == set(model.users["user_id"]) - known
+    assert found["&include_known=true"] == set(model.users["user_id"])
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_audience_of_nobody_has_columns_all_the_same(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    everybody = np.arange(600)
+    monkeypatch.setattr(artefacts.Seen, "of", lambda *_: everybody)
+    response = ask.get(f"/v1/products/product-003/audience?size=5&format={form}")
+    rows = _rows(form, response.data)
+    assert rows.columns == ["user_id", "rank", "score", "interest", "probability"]
+    assert rows.height == 0
+    lines = ask.get("/v1/products/product-003/audience?size=5&format=ndjson")
+    assert (lines.status_code, lines.data) == (200, b"")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +192,9 @@ def test_an_id_that_a_spreadsheet_would_run_is_led_by_an_apostrophe() -> None:
         "share=0.1&format=xlsx",
         "share=0.1&more=1",
         "share=0.1&goal=peace",
+        "share=0.1&include_known=1",
+        "share=0.1&include_known=",
+        "share=0.1&include_known=True",
     ],
 )
 def test_an_audience_that_makes_no_sense_is_not_understood(ask: Asker, query: str) -> None:

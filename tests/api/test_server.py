@@ -81,7 +81,8 @@ def test_unknown_ids_come_back_as_they_were_sent(server: Served, key: str, id: s
 def test_bodies_and_streams_travel(server: Served, key: str) -> None:
     with _get(server, "/v1/users:segments", key, b'{"user_ids": ["user-00001"]}') as response:
         assert list(json.load(response)["users"]) == ["user-00001"]
-    with _get(server, "/v1/products/product-003/audience?share=1&format=csv", key) as response:
+    path = "/v1/products/product-003/audience?share=1&include_known=true"
+    with _get(server, f"{path}&format=csv", key) as response:
         assert len(response.read().splitlines()) == 601
     with _get(server, "/v1/products/product-003/segments") as response:
         assert response.status == 401
@@ -150,7 +151,7 @@ def test_a_client_that_sends_its_headers_too_slowly_is_cut_off(server: Served) -
 @pytest.mark.slow
 def test_a_request_that_runs_is_finished_when_the_server_stops(home: Home, key: str) -> None:
     with served(home) as running:
-        path = "/v1/products/product-003/audience?share=1"
+        path = "/v1/products/product-003/audience?share=1&include_known=true"
         statuses: list[int] = []
 
         def ask() -> None:
