@@ -320,6 +320,12 @@ def main() -> None:
         fail(f"{place}{error.strerror or error}", 1)
     except UnicodeEncodeError as error:
         fail(f"'{error.object}' is not UTF-8", 1)
+    except Exception as error:
+        records = sys.modules.get("sqlalchemy.exc")
+        if records is None or not isinstance(error, records.SQLAlchemyError):
+            raise
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        fail(f"business records: {cause}", 1)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,10 @@ def examine(home: Home) -> dict[str, Any]:
 def _checked(what: str, check: Callable[[Home], str], home: Home) -> dict[str, Any]:
     try:
         return {"what": what, "well": True, "finding": check(home)}
-    except (EngineError, ImportError, OSError) as error:
+    except OSError as error:
+        finding = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return {"what": what, "well": False, "finding": finding}
+    except (EngineError, ImportError) as error:
         return {"what": what, "well": False, "finding": str(error)}
 
 

@@ -135,6 +135,8 @@ def keys(answer: Answer) -> RenderableType:
             str(one["created_at"]),
             str(one["revoked_at"] or ""),
         )
+    if not answer["keys"]:
+        return Text("no key yet: run `mokhatab keys create --name NAME --scopes SCOPES`")
     return table
 
 

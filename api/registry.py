@@ -12,8 +12,14 @@ import typer
 
 from api.terminal import Json, home_of, say
 
-models = typer.Typer(help="Versions of the model: list, show, promote, roll back.")
-keys = typer.Typer(help="Keys of the API.")
+models = typer.Typer(
+    help="Versions of the model: list, show, promote, roll back.", no_args_is_help=True
+)
+keys = typer.Typer(help="Keys of the API: create, list, revoke.", no_args_is_help=True)
+SCOPES = (
+    "With commas between, of segments:read, audiences:read, events:write, campaigns:write, "
+    "exports:write, models:write, members:write."
+)
 
 
 @models.command("list")
@@ -39,7 +45,11 @@ def models_show(
 
 
 @models.command("promote")
-def models_promote(context: typer.Context, version: str, as_json: Json = False) -> None:
+def models_promote(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="As `models list` shows it.")],
+    as_json: Json = False,
+) -> None:
     """Makes a version the champion."""
     from api import printing
     from engine.operations.models import promote_model
@@ -63,7 +73,7 @@ def models_rollback(context: typer.Context, as_json: Json = False) -> None:
 def keys_create(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="Who will use it; no two keys share one.")],
-    scopes: Annotated[str, typer.Option(help="With commas between.")],
+    scopes: Annotated[str, typer.Option(help=SCOPES)],
     as_json: Json = False,
 ) -> None:
     """Makes a key and shows it this once; only its hash is kept."""

@@ -13,6 +13,7 @@ import importlib
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -61,8 +62,11 @@ def serve(
 
     Raises:
         ConfigError: a setting is not allowed.
+        SQLAlchemyError: the business records cannot be reached.
     """
     settings.load("serving", home.root)
+    with open_catalog(home):
+        pass  # while there is somebody to tell what is wrong with it
     sys.stdout.flush()
     sys.stderr.flush()
     given = {"--host": host, "--port": port, "--workers": workers}
@@ -87,6 +91,11 @@ def main(arguments: list[str] | None = None) -> None:
     home = Home(asked.home.absolute())
     chosen = settings.load("serving", home.root)["server"]
     workers = asked.workers or chosen.workers
+    host, port = asked.host or chosen.host, asked.port or chosen.port
+    try:
+        address = _address(host, port)
+    except OSError as error:
+        sys.exit(f"mokhatab: cannot listen on {host}:{port}: {error.strerror}")
     with open_catalog(home):
         pass  # its shape is brought up to date here, before several processes open it
     figures = tempfile.mkdtemp(prefix="mokhatab-figures-")
@@ -95,11 +104,25 @@ def main(arguments: list[str] | None = None) -> None:
         importlib.import_module(module)
     gc.freeze()  # a collector that looks at shared pages would make them its own
     server = _server(chosen, asked.target, workers=workers)
-    server.bind_addr, server.bind_port = asked.host or chosen.host, asked.port or chosen.port
+    server.bind_addr, server.bind_port = address, port
     try:
         server.serve()
     finally:
         shutil.rmtree(figures, ignore_errors=True)
+
+
+def _address(host: str, port: int) -> str:
+    """The IP address that a name stands for, version 4 first, where this port of it is free.
+
+    Raises:
+        OSError: nothing has this name, or the port is taken or not allowed.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, _, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(place)
+    return str(place[0])
 
 
 def application() -> Flask:

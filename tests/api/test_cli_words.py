@@ -5,6 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from api import registry
+from engine.operations.keys import SCOPES
 from engine.store.home import Home
 from tests.training.planted import events_like, quick_home, tasteful
 
@@ -122,3 +124,33 @@ def test_a_name_is_given_to_one_key_and_ends_it(run, tmp_path):
     assert again.err == "mokhatab: key 'bidder' exists already\n"
     assert run(tmp_path, "keys", "revoke", "bidder", "--json").json == {"revoked": "bidder"}
     assert run(tmp_path, *words).code == 0
+
+
+@pytest.mark.parametrize("verb", ["models", "keys"])
+def test_a_noun_alone_shows_its_verbs(run, tmp_path, verb):
+    said = run(tmp_path, verb)
+    assert "list" in said.out + said.err
+    assert "Missing" not in said.out + said.err
+
+
+def test_every_scope_is_in_the_help_of_who_makes_a_key():
+    assert all(f" {scope}" in registry.SCOPES for scope in SCOPES)
+
+
+def test_without_a_key_the_way_to_one_is_said(run, tmp_path):
+    assert "mokhatab keys create" in run(tmp_path, "keys", "list").out
+
+
+@pytest.mark.parametrize("verb", [("keys", "list"), ("serve",)])
+def test_records_that_cannot_be_read_are_told_in_one_line(run, tmp_path, verb):
+    (tmp_path / "catalog.sqlite").write_bytes(b"no database" * 100)
+    said = run(tmp_path, *verb)
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "mokhatab: business records: file is not a database\n"
+
+
+def test_a_home_that_is_a_file_is_told_in_words(run, tmp_path):
+    (tmp_path / "home").write_text("")
+    said = run(tmp_path / "home", "doctor", "--json")
+    assert said.code == 1
+    assert "Errno" not in said.out

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from api.serve import _address, command
 from engine.operations.keys import create_key
 from engine.store import versions
 from engine.store.home import Home
@@ -146,6 +147,26 @@ def test_a_client_that_sends_its_headers_too_slowly_is_cut_off(server: Served) -
         began = time.monotonic()
         connection.recv(1024)
         assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "in use"), ("no.such.host.invalid", "")])
+def test_a_place_that_cannot_be_listened_on_is_told_in_one_line(
+    tmp_path: Path, host: str, why: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        asked = [*command(Home(tmp_path)), "--host", host, "--port", port]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"mokhatab: cannot listen on {host}:{port}: ")
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_name_is_listened_on_as_its_address() -> None:
+    assert _address("localhost", 0) == "127.0.0.1"
 
 
 @pytest.mark.slow
