@@ -51,23 +51,26 @@ def read_points(interest: Array, ranked: Array, people: Array, shares: list[floa
     return Points(expected, thresholds, running[:, -1] / np.maximum(people, 1))
 
 
-def rate_errors(observed: Array, expected: Array, everybody: Array, *, default: float) -> Array:
+def rate_errors(
+    observed: Array, expected: Array, squares: Array, *, scale: float, default: float
+) -> Array:
     """Relative error of the expected rate at each share, over products: (shares,).
 
     Held-out likes are a part of all likes, the same for every product in expectation; so with E
     the expected likes in units of held-out ones, their scatter tells the relative error between
-    products, see `dispersion.relative_error`.
+    products, see `dispersion.relative_error`. Chance scatters likes by rates less their squares.
 
     Args:
         observed: (products, shares) held-out likes inside each share.
-        expected: (products, shares) expected likes inside each share.
-        everybody: (products, 2): held-out and expected likes of everybody.
+        expected: (products, shares) expected likes inside each share: sums of rates.
+        squares: (products, shares) sums of their squares.
+        scale: held-out likes of everybody over those expected.
     """
-    held, likely = everybody.sum(axis=0)
-    scale = held / likely if likely > 0 else 0.0
     mean = expected * scale
     told = mean >= _LEAST
-    excess = np.where(told, (observed - mean) ** 2 / np.where(told, mean, 1) - 1, 0).sum(axis=0)
+    least_mean = np.where(told, mean, 1)
+    usual = np.clip(1 - squares * scale**2 / least_mean, 0, 1)
+    excess = np.where(told, (observed - mean) ** 2 / least_mean - usual, 0).sum(axis=0)
     known = np.where(told, mean, 0).sum(axis=0)
     return relative_error(excess, told.sum(axis=0), known, default=default)
 

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Tally:
-    """Numbers of likes; products in rows."""
+    """Numbers of likes, or sums of squared rates; products in rows."""
 
     everybody: Array  # (products,)
     segments: Array  # (products, segments + best shares)
@@ -33,13 +33,22 @@ class Tally:
         )
 
 
-def expect(panel: Panel, measured: Measured, thresholds: Array) -> Tally:
-    """Sums interest over open people of the panel, each standing for `panel.weight`.
+def expect(panel: Panel, measured: Measured, thresholds: Array) -> tuple[Tally, Tally]:
+    """Sums interest, and its squares, over open people, each standing for `panel.weight`.
+
+    The squares tell how far chance scatters likes: a person of rate r gives r (1 - r).
 
     Args:
         thresholds: (products, curve shares), interest logits.
     """
-    open_ = measured.interest
+    rates = measured.interest
+    return (
+        _sum(panel, measured, rates, thresholds),
+        _sum(panel, measured, rates * rates, thresholds),
+    )
+
+
+def _sum(panel: Panel, measured: Measured, open_: Array, thresholds: Array) -> Tally:
     own = [np.einsum("pu,pu->p", open_, top) for top in measured.tops]
     shares = np.zeros(thresholds.shape)
     for at, limits in enumerate(thresholds.T):

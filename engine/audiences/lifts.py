@@ -17,22 +17,47 @@ Array = NDArray[Any]
 _LEAST = 1.0  # expected likes below which a count tells nothing about the error
 
 
-def model_error(observed: Array, total: Array, expected: Array, *, default: float) -> float:
+def scatter(inside: tuple[Array, Array], everybody: tuple[Array, Array], scale: float) -> Array:
+    """How far chance scatters a segment's part of likes, over what it does where rates are small.
+
+    Each person likes a product once or not, so one of rate r scatters by r (1 - r), not by r:
+    where rates are high there is less chance in counts than in those of a multinomial.
+
+    Args:
+        inside: (products, segments), sums of rates and of their squares inside each segment.
+        everybody: (products,), the same of everybody.
+        scale: held-out likes over those expected.
+    """
+    (likes, squares), (all_likes, all_squares) = inside, (each[:, None] for each in everybody)
+    part = np.clip(likes / np.maximum(all_likes, 1e-12), 1e-9, 1 - 1e-9)
+    others = (all_likes - likes) - scale * (all_squares - squares)
+    spread = (1 - part) ** 2 * (likes - scale * squares) + part**2 * others
+    found: Array = spread / np.maximum(all_likes * part * (1 - part), 1e-12)
+    return found.clip(0, 1)
+
+
+def model_error(
+    observed: Array, total: Array, expected: Array, *, default: float, chance: Array | None = None
+) -> float:
     """Relative error of expected parts, from the overdispersion of held-out counts.
 
     With error v, a segment's held-out likes O out of a product's T, expected E = T x part, have
-    variance E (1 - part) (1 + (E - part) v^2); the excess is summed over segments and products,
+    variance E (1 - part) (s + (E - part) v^2); the excess is summed over segments and products,
     see `dispersion.relative_error`.
 
     Args:
         observed, expected: (products, segments), held-out likes and the expected part of all.
         total: (products,), held-out likes of each product.
+        chance: (products, segments), s, see `scatter`; ones by default.
     """
     counts = total[:, None] * expected
     told = (counts >= _LEAST) & (expected < 1 - 1e-9)
     part, mean = expected[told], counts[told]
     chi = (observed[told] - mean) ** 2 / (mean * (1 - part))
-    return float(relative_error((chi - 1).sum(), told.sum(), (mean - part).sum(), default=default))
+    usual = np.ones_like(chi) if chance is None else chance[told]
+    return float(
+        relative_error((chi - usual).sum(), told.sum(), (mean - part).sum(), default=default)
+    )
 
 
 def lift_intervals(

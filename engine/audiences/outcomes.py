@@ -29,11 +29,19 @@ class Outcome:
 
     Those are the people who have not acted on the product, at the rate of the model, and those
     whose act was held out, whatever it was, at the rate that was predicted without it: the model
-    has learned from all acts since, and would expect of them what it knows.
+    has learned from all acts since, and would expect of them what it knows. `squares` sums the
+    squares of those rates.
     """
 
     observed: Tally
     expected: Tally
+    squares: Tally
+
+    @property
+    def scale(self) -> float:
+        """Held-out likes of all products over those expected; zero where none are."""
+        expected = float(self.expected.everybody.sum())
+        return float(self.observed.everybody.sum()) / expected if expected > 0 else 0.0
 
     @classmethod
     def of(
@@ -45,14 +53,18 @@ class Outcome:
         likes = holdout.filter(pl.col("liked") == 1)
         chance = rates(holdout[f.INTEREST].to_numpy(), knots)
         observed = _tally(likes, np.ones(likes.height), segments, surveyed)
-        return cls(observed, surveyed.open_likes + _tally(holdout, chance, segments, surveyed))
+        return cls(
+            observed,
+            surveyed.open_likes + _tally(holdout, chance, segments, surveyed),
+            surveyed.open_squares + _tally(holdout, chance**2, segments, surveyed),
+        )
 
     @classmethod
     def none(cls, surveyed: Surveyed) -> Outcome:
         """Nothing was held out: expectations stand alone."""
         expected = surveyed.open_likes
         shapes = (expected.everybody.shape, expected.segments.shape, expected.shares.shape)
-        return cls(Tally(*(np.zeros(shape) for shape in shapes)), expected)
+        return cls(Tally(*(np.zeros(shape) for shape in shapes)), expected, surveyed.open_squares)
 
 
 def _tally(held: pl.DataFrame, weights: Array, segments: Membership, surveyed: Surveyed) -> Tally:

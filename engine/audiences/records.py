@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine.audiences import curve
-from engine.audiences.lifts import lift_intervals, model_error
+from engine.audiences.lifts import lift_intervals, model_error, scatter
 from engine.audiences.membership import TRAIT, Membership
 from engine.audiences.outcomes import Outcome
 from engine.audiences.reasons import reason, share_trait, share_words
@@ -72,7 +72,17 @@ def best_table(
     rules, parts = settings["best"], surveyed.parts
     observed = outcome.observed
     expected = _parts(outcome.expected.segments, outcome.expected.everybody, parts)
-    error = model_error(observed.segments, observed.everybody, expected, default=rules.model_error)
+    error = model_error(
+        observed.segments,
+        observed.everybody,
+        expected,
+        default=rules.model_error,
+        chance=scatter(
+            (outcome.expected.segments, outcome.squares.segments),
+            (outcome.expected.everybody, outcome.squares.everybody),
+            outcome.scale,
+        ),
+    )
     lift, lower, upper = lift_intervals(
         (observed.segments[picked], observed.everybody[product]),
         expected[picked],
@@ -148,7 +158,8 @@ def curve_table(surveyed: Surveyed, outcome: Outcome, settings: dict[str, Sectio
     errors = curve.rate_errors(
         outcome.observed.shares,
         outcome.expected.shares,
-        np.column_stack([outcome.observed.everybody, outcome.expected.everybody]),
+        outcome.squares.shares,
+        scale=outcome.scale,
         default=rules.model_error,
     )
     lower, upper = curve.rate_intervals(

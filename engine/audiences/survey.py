@@ -23,6 +23,7 @@ from engine.audiences.standing import Measured, Panel, draw_panel, measure, shar
 from engine.settings import Scalar, Section
 
 Array = NDArray[Any]
+_TALLIED = ("everybody", "segments", "shares")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Surveyed:
     people in each column. `picks` and `overlaps` are (products, goals, kept) as in
     `selection.Picks`; `expected` and `thresholds` are (products, curve shares); `top_thresholds`
     (products, best shares); `everybody` (products,) mean interest rates; `open_likes` the likes
-    expected.
+    expected, `open_squares` their squared rates.
     """
 
     shares: list[float]
@@ -50,6 +51,7 @@ class Surveyed:
     top_thresholds: Array
     everybody: Array
     open_likes: Tally
+    open_squares: Tally
     sizes: Array  # (products, segments + shares): members, and open people of shares
     curve_sizes: Array  # (products, curve shares)
     users: int
@@ -103,7 +105,10 @@ def survey(
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     open_ = panel.open_people[products]
-    likes = Tally(*(columns.pop(name) for name in ("likes", "segment_likes", "share_likes")))
+    likes, squares = (
+        Tally(*(columns.pop(f"{name}_{part}") for part in _TALLIED))
+        for name in ("likes", "squares")
+    )
     return Surveyed(
         shares=shares,
         curve_shares=points,
@@ -114,6 +119,7 @@ def survey(
         curve_sizes=share_people(points, rows.size, open_),
         users=int(rows.size),
         open_likes=likes,
+        open_squares=squares,
         **columns,
     )
 
@@ -131,7 +137,7 @@ def _measure_block(
         read_points(measured.interest, measured.ranked, people, each)
         for people, each in zip((measured.listable, measured.people), shares, strict=True)
     )
-    likes = expect(panel, measured, curve.thresholds)
+    likes, squares = expect(panel, measured, curve.thresholds)
     people = _sums(measured.open.astype(np.float32), panel.members, measured.tops)
     least_one = np.maximum(people, 1)
     picked = _pick_for_goals(panel, measured, settings, goals)
@@ -145,9 +151,8 @@ def _measure_block(
         "thresholds": curve.thresholds,
         "top_thresholds": own.thresholds,
         "everybody": curve.everybody,
-        "likes": likes.everybody,
-        "segment_likes": likes.segments,
-        "share_likes": likes.shares,
+        **{f"likes_{part}": getattr(likes, part) for part in _TALLIED},
+        **{f"squares_{part}": getattr(squares, part) for part in _TALLIED},
     }
 
 

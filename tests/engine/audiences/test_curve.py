@@ -51,10 +51,7 @@ def test_the_interval_holds_the_rate_that_comes_as_often_as_it_says(error, peopl
     off = random.lognormal(-(spread**2) / 2, spread, (products, 1))
     true = np.clip(expected * off, 0, 1)
     held = random.poisson(true * sizes * 0.2)
-    everybody = np.column_stack(
-        [random.poisson((base * off)[:, 0] * people * 0.2), base[:, 0] * people]
-    )
-    errors = rate_errors(held, expected * sizes, everybody, default=0.3)
+    errors = rate_errors(held, expected * sizes, 0 * held, scale=0.2, default=0.3)
     lower, upper = rate_intervals(expected, np.tile(sizes, (products, 1)), errors, confidence=0.95)
     came = random.poisson(true * sizes) / sizes
     inside = ((lower <= came) & (came <= upper)).mean()
@@ -72,7 +69,9 @@ def test_likes_are_counted_inside_each_share():
 
 
 def test_without_likes_the_default_speaks():
-    errors = rate_errors(np.zeros((3, 2)), np.ones((3, 2)), np.zeros((3, 2)), default=0.3)
+    errors = rate_errors(
+        np.zeros((3, 2)), np.ones((3, 2)), np.zeros((3, 2)), scale=0.0, default=0.3
+    )
     assert errors.tolist() == pytest.approx([0.3, 0.3])
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.audiences.lifts import lift_intervals, model_error
+from engine.audiences.lifts import lift_intervals, model_error, scatter
 from engine.audiences.reasons import reason
 
 
@@ -37,6 +37,38 @@ def test_the_interval_holds_the_true_lift_as_often_as_it_says(error, likes):
 def test_the_error_of_the_model_is_found(error):
     _, model, _, total, observed = planted(error, 400, 7)
     assert model_error(observed, total, model, default=0.4) == pytest.approx(error, rel=0.25)
+
+
+@pytest.mark.parametrize("error", [0.15, 0.3])
+def test_an_error_is_found_behind_the_even_likes_of_people_who_like_almost_surely(error):
+    """Of rates of 0.6 to 0.9 chance scatters likes so little that it would hide the error."""
+    random = np.random.default_rng(5)
+    people, products = 120, 1500
+    inside = np.arange(people) < 40
+    rates = np.where(inside, 0.6, random.uniform(0.05, 0.9, (products, 1)) * np.ones(people))
+    spread = np.sqrt(np.log1p(error**2))
+    true = np.where(
+        inside, rates * random.lognormal(-(spread**2) / 2, spread, (products, 1)), rates
+    )
+    likes = random.random(true.shape) < true.clip(0, 1)
+    sums, squares = ((part[:, inside].sum(1)[:, None], part.sum(1)) for part in (rates, rates**2))
+    observed, total = likes[:, inside].sum(1)[:, None], likes.sum(1)
+    part = sums[0] / sums[1][:, None]
+    chance = scatter((sums[0], squares[0]), (sums[1], squares[1]), 1.0)
+    assert chance.mean() < 0.7
+    # The segment's own error moves everybody's sum too: of the part's error that much is left.
+    left = error * float(np.sqrt(1 - part).mean())
+    found = model_error(observed, total, part, default=0.4, chance=chance)
+    assert found == pytest.approx(left, rel=0.15)
+    assert model_error(observed, total, part, default=0.4) < 0.8 * found
+
+
+def test_of_small_rates_chance_is_that_of_a_multinomial():
+    rates = np.full((3, 50), 1e-4)
+    sums = [(each[:, :10].sum(1)[:, None], each.sum(1)) for each in (rates, rates**2)]
+    (inside, everybody), (squares, all_squares) = sums
+    found = scatter((inside, squares), (everybody, all_squares), 1.0)
+    np.testing.assert_allclose(found, 1, rtol=1e-3)
 
 
 def test_without_likes_the_default_speaks():
