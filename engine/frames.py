@@ -24,7 +24,7 @@ FOLLOWER, FOLLOWEE = "follower_id", "followee_id"
 EVENT, ACTION, AT = "event_id", "action", "occurred_at"
 TARGET, TEXT, LANGUAGE, VALUE, OBJECT = "target_user_id", "text", "language", "value", "object_id"
 # evidence: what the acts of one user on one product add up to
-POLARITY, EVIDENCE, ACTS = "polarity", "evidence", "acts"
+POLARITY, EVIDENCE, GRADE, ACTS = "polarity", "evidence", "grade", "acts"
 FIRST_AT, LAST_AT = "first_at", "last_at"
 LIKES, DISLIKES = "likes", "dislikes"
 # scores
@@ -73,6 +73,7 @@ EVIDENCE_PAIRS = Schema(
         PRODUCT: pl.String,
         POLARITY: pl.Int8,  # what the last opinionated act says: 1 like, -1 dislike, 0 only seen
         EVIDENCE: pl.Float64,  # weight x polarity x decay of the acts that agree with it
+        GRADE: pl.Float64,  # 0.5 to 1.5: how strong by their values, beside the user's others
         ACTS: pl.UInt32,
         FIRST_AT: UTC,
         LAST_AT: UTC,

@@ -121,7 +121,8 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     actions = configs.load_rows("actions", home.root)
     evidence = weigh_events(events, actions=actions, now=as_of, distinct=True).collect()
     products = scan_table(home, "products").collect()
-    pairs = pair_up(evidence, products, power=recipe["evidence"].power)
+    weighing = recipe["evidence"]
+    pairs = pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
     attributes = scan_table(home, "users").collect()
     users = _describe_users(events, evidence, attributes, pairs)
     window = {

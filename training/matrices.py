@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from engine.errors import NothingToLearn
-from engine.frames import EVIDENCE, POLARITY, PRODUCT, USER
+from engine.frames import EVIDENCE, GRADE, POLARITY, PRODUCT, USER
 
 Array = NDArray[Any]
 
@@ -88,12 +88,14 @@ class Pairs:
         }
 
 
-def pair_up(evidence: pl.DataFrame, products: pl.DataFrame, *, power: float) -> Pairs:
+def pair_up(
+    evidence: pl.DataFrame, products: pl.DataFrame, *, power: float, grading: float
+) -> Pairs:
     """Numbers users and products by the order of their ids and takes the pairs along.
 
     Products of the table that nobody acted on get an empty column, so that features can speak
-    for them. Weights are |evidence| ** power over their mean, at most 10; pairs without a
-    polarity weigh 1.
+    for them. Weights are |evidence| ** power * grade ** grading over their mean, at most 10; pairs
+    without a polarity weigh 1.
 
     Raises:
         NothingToLearn: no evidence, no like, or fewer than two users or two products.
@@ -113,6 +115,7 @@ def pair_up(evidence: pl.DataFrame, products: pl.DataFrame, *, power: float) -> 
             f"{len(users)} user(s) and {len(ids)} product(s): a ranking needs two of each"
         )
     strength = np.abs(evidence[EVIDENCE].to_numpy()[order]) ** power
+    strength *= evidence[GRADE].to_numpy()[order] ** grading
     weight = np.ones(len(order), np.float32)
     opinion = (polarity != 0) & (strength > 0)
     mean = strength[opinion].mean() if opinion.any() else 1.0

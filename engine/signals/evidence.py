@@ -28,18 +28,20 @@ from engine.frames import (
     EVIDENCE,
     EVIDENCE_PAIRS,
     FIRST_AT,
+    GRADE,
     LAST_AT,
     LIKES,
-    OBJECT,
     POLARITY,
     PRODUCT,
     USER,
+    VALUE,
 )
+from engine.signals.grading import grade_acts
+from engine.signals.undo import live_events
 
 Actions = Mapping[str, Mapping[str, Any]]
 Integers = NDArray[np.int64]
 
-UNDO = "undo"
 DAY = 86_400_000_000
 """Microseconds."""
 UNITS = 2.0**36
@@ -55,6 +57,7 @@ class _Acts:
     at: Integers
     polarity: NDArray[np.int8]
     units: Integers
+    grade: Integers | None  # in UNITS; None where no act has a value
     starts: NDArray[np.intp]
 
 
@@ -64,12 +67,14 @@ def weigh_events(
     """Sums the acts of each user on each product: weight x polarity x 0.5 ** (age / half-life).
 
     The last act that has a polarity decides the pair's; of acts at the same moment the one with
-    the greatest event id is the last. `evidence` sums only the acts that agree with it. Acts of
-    polarity 0 count in `acts` and make the pair seen. An `undo` takes back the act of the same
-    user that its object_id names, wherever the two stand, and cannot itself be taken back. Acts
-    without a product give no pair. Acts after `now` have age 0. Rows in any order, and rows given
-    twice, give the same frame to the last bit. The work is done when the result is collected;
-    the source is then read several times.
+    the greatest event id is the last. `evidence` sums only the acts that agree with it, and
+    `grade` is the mean of their grades: how strong they are, by their values, beside the user's
+    others (`engine.signals.grading`; 1 without values). Acts of polarity 0 count in `acts` and
+    make the pair seen. An `undo` takes back the act of the same user that its object_id names,
+    wherever the two stand, and cannot itself be taken back. Acts without a product give no pair.
+    Acts after `now` have age 0. Rows in any order, and rows given twice, give the same frame to
+    the last bit. The work is done when the result is collected; the source is then read several
+    times.
 
     Args:
         events: in the schema of events; rows without an event id all count.
@@ -122,49 +127,6 @@ def user_activity(
     )
 
 
-def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame:
-    """The acts that stand: each event id once, without what was taken back and without `undo`s.
-
-    Of rows that share an event id and differ, the least (by all columns, from the left) stands.
-    """
-    names = events.collect_schema().names()
-    if EVENT in names and not distinct:
-        events = _once(events)
-    acts = events.filter(pl.col(ACTION) != UNDO)
-    if EVENT not in names or OBJECT not in names:
-        return acts
-    taken_back = (
-        events.filter((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null())
-        .select(USER, pl.col(OBJECT).alias(EVENT))
-        .unique()
-        .collect()
-    )
-    if taken_back.is_empty():
-        return acts
-    return acts.join(taken_back.lazy(), on=[USER, EVENT], how="anti")
-
-
-def _once(events: pl.LazyFrame) -> pl.LazyFrame:
-    ids = pl.col(EVENT)
-    repeated = (
-        events.filter(ids.is_not_null())
-        .group_by(EVENT)
-        .len()
-        .filter(pl.col("len") > 1)
-        .select(EVENT)
-        .collect()
-    )
-    if repeated.is_empty():
-        return events
-    chosen = (
-        events.join(repeated.lazy(), on=EVENT, how="semi")
-        .sort(pl.all())
-        .unique(EVENT, keep="first", maintain_order=True)
-        .collect()
-    )
-    return pl.concat([events.join(repeated.lazy(), on=EVENT, how="anti"), chosen.lazy()])
-
-
 def _pairs(events: pl.LazyFrame, actions: Actions, now: datetime, distinct: bool) -> pl.DataFrame:
     if PRODUCT not in events.collect_schema():
         return pl.DataFrame(schema=EVIDENCE_PAIRS.columns)
@@ -179,6 +141,7 @@ def _pairs(events: pl.LazyFrame, actions: Actions, now: datetime, distinct: bool
     columns: dict[str, NDArray[Any]] = {
         POLARITY: polarity,
         EVIDENCE: _agreeing(sorted_acts, polarity) / UNITS,
+        GRADE: _mean_grade(sorted_acts, polarity),
         ACTS: (last - first + 1).astype(np.uint32),
         FIRST_AT: np.minimum.reduceat(sorted_acts.at, first),
         LAST_AT: np.maximum.reduceat(sorted_acts.at, first),
@@ -211,12 +174,14 @@ def _encode(
     acts: pl.LazyFrame, users: pl.DataFrame, products: pl.DataFrame, names: list[str]
 ) -> pl.DataFrame:
     """Replaces strings by numbers that sort alike, because sorting strings costs ten times more."""
+    values = [VALUE] if _valued(acts) else []
     coded = (
         acts.select(
             _joinable(users),
             _joinable(products),
             pl.col(ACTION).cast(pl.Enum(names), strict=False).to_physical(),
             pl.col(AT).to_physical(),
+            *values,
         )
         .join(_numbers(users, "u"), on=USER)
         .join(_numbers(products, "p"), on=PRODUCT)
@@ -224,6 +189,7 @@ def _encode(
             (pl.col("u").cast(pl.UInt64) * pl.lit(2**32, pl.UInt64) + pl.col("p")).alias("key"),
             AT,
             ACTION,
+            *values,
         )
         .collect()
     )
@@ -231,6 +197,12 @@ def _encode(
         unknown = acts.filter(~pl.col(ACTION).is_in(names)).select(ACTION).first().collect()
         raise FrameError("events", ACTION, f"unknown: {unknown.item()!r}")
     return coded
+
+
+def _valued(acts: pl.LazyFrame) -> bool:
+    if VALUE not in acts.collect_schema():
+        return False
+    return bool(acts.select(pl.col(VALUE).is_not_null().any()).collect().item())
 
 
 def _joinable(ids: pl.DataFrame) -> pl.Expr:
@@ -256,7 +228,18 @@ def _sort(coded: pl.DataFrame, actions: Actions, now: datetime) -> _Acts:
     units *= (UNITS * weight)[action]
     whole = np.rint(units, out=units).astype(np.int64)
     starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    return _Acts(key, at, polarity.astype(np.int8)[action], whole, starts)
+    sign = polarity.astype(np.int8)[action]
+    return _Acts(key, at, sign, whole, _grades(in_order, key, action, sign), starts)
+
+
+def _grades(
+    acts: pl.DataFrame, key: NDArray[np.uint64], action: Integers, polarity: NDArray[np.int8]
+) -> Integers | None:
+    if VALUE not in acts.columns:
+        return None
+    values = acts[VALUE].fill_null(np.nan).to_numpy()
+    grades = grade_acts(key >> np.uint64(32), action, values, polarity)
+    return np.rint(grades * UNITS).astype(np.int64)
 
 
 def _last_opinion(
@@ -312,8 +295,22 @@ def _greatest_id(
     return found[ACTION].to_numpy()
 
 
-def _agreeing(acts: _Acts, polarity: NDArray[np.int8]) -> Integers:
+def _mean_grade(acts: _Acts, polarity: NDArray[np.int8]) -> NDArray[np.float64]:
+    if acts.grade is None:
+        return np.ones(len(polarity))
+    agrees = _agree(acts, polarity)
+    number = np.add.reduceat(agrees, acts.starts, dtype=np.int64)
+    total: Integers = np.add.reduceat(acts.grade * agrees, acts.starts)
+    return np.where(number > 0, total / np.maximum(number, 1) / UNITS, 1.0)
+
+
+def _agree(acts: _Acts, polarity: NDArray[np.int8]) -> NDArray[np.bool_]:
     lengths = np.diff(acts.starts, append=len(acts.key))
-    agrees = acts.polarity == np.repeat(polarity, lengths)
+    agrees: NDArray[np.bool_] = acts.polarity == np.repeat(polarity, lengths)
+    return agrees
+
+
+def _agreeing(acts: _Acts, polarity: NDArray[np.int8]) -> Integers:
+    agrees = _agree(acts, polarity)
     total: Integers = np.add.reduceat(acts.units * agrees, acts.starts)
     return total * polarity.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,15 +19,17 @@ from training.matrices import pair_up, set_aside
 NO_PRODUCTS = pl.DataFrame(schema={"product_id": pl.String})
 
 
-def evidence_of(rows: list[tuple[str, str, int, float]]) -> pl.DataFrame:
+def evidence_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return pl.DataFrame(
-        [(*row, 1, at, at) for row in rows], schema=EVIDENCE_PAIRS.columns, orient="row"
+        [(*row[:4], row[4] if len(row) > 4 else 1.0, 1, at, at) for row in rows],
+        schema=EVIDENCE_PAIRS.columns,
+        orient="row",
     )
 
 
-def pair(rows, products=NO_PRODUCTS, power=0.5):
-    return pair_up(evidence_of(rows), products, power=power)
+def pair(rows, products=NO_PRODUCTS, power=0.5, grading=1.0):
+    return pair_up(evidence_of(rows), products, power=power, grading=grading)
 
 
 FOUR = [("b", "y", 1, 4.0), ("a", "x", 1, 1.0), ("a", "y", -1, -1.0), ("b", "x", 0, 0.1)]
@@ -39,6 +42,12 @@ def test_users_and_products_are_numbered_by_their_ids():
     assert found.rows.tolist() == [0, 0, 1, 1]
     assert found.columns.tolist() == [0, 1, 0, 1]
     assert found.polarity.tolist() == [1, -1, 0, 1]
+
+
+def test_graded_likes_weigh_more_as_far_as_the_recipe_says():
+    rows = [("a", "x", 1, 1.0, 1.5), ("a", "y", 1, 1.0, 0.5), ("b", "x", 0, 0.1, 1.0)]
+    np.testing.assert_allclose(pair(rows, grading=1.0).weight, [1.5, 0.5, 1.0])
+    np.testing.assert_allclose(pair(rows, grading=0.0).weight, [1.0, 1.0, 1.0])
 
 
 ids = st.sampled_from(["ali", "علی", "😀", "z" * 256, "A", "a b"])

@@ -92,7 +92,8 @@ def slow_evidence(rows):
 def test_evidence_is_what_its_definition_says(rows):
     rows = once(rows)
     pairs = weigh(table(*rows))
-    found = {(row[0], row[1]): (row[2], row[3], row[4]) for row in pairs.iter_rows()}
+    columns = pairs.select("user_id", "product_id", "polarity", "evidence", "acts")
+    found = {tuple(row[:2]): tuple(row[2:]) for row in columns.iter_rows()}
     assert found == slow_evidence(rows)
 
 
