@@ -14,7 +14,9 @@ import pytest
 from scipy.stats import binom
 
 from engine.operations.audiences import audience, best_segments, curve, user_segments
+from engine.store import eventlog
 from engine.store.artefacts import Model, open_model
+from engine.store.home import Home
 from tests.training.planted import events_like, quick_home
 from training.flow import retrain
 
@@ -27,6 +29,7 @@ SEEMS = {True: [0.7, 0.15, 0.15], False: [0.15, 0.7, 0.15]}  # liked, disliked, 
 class Dense:
     """What was planted, in the rows of the model."""
 
+    home: Home
     model: Model
     chances: np.ndarray  # (users, products): P(like) when it is shown
     acted: np.ndarray  # (users, products) bool
@@ -51,7 +54,7 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> Dense:
         tmp_path_factory.mktemp("dense") / "home", events_like(np.where(shown, judged, 0))
     )
     retrain(home, seed=0)
-    return Dense(open_model(home), np.where(fits, LIKES[True], LIKES[False]), shown)
+    return Dense(home, open_model(home), np.where(fits, LIKES[True], LIKES[False]), shown)
 
 
 def tops(dense: Dense) -> pl.DataFrame:
@@ -93,6 +96,19 @@ def test_a_product_somebody_acted_on_is_none_of_their_segments(dense: Dense) -> 
     assert [point["size"] for point in widest] == np.minimum(left, USERS // 2).tolist()
     # A score beside the threshold may be rounded to either side of it.
     assert listed == pytest.approx(sum(point["size"] for point in widest), rel=0.005)
+
+
+def test_what_a_newcomer_acted_on_is_none_of_their_segments(dense: Dense) -> None:
+    """They like what one taste likes; what is left of that taste comes first."""
+    acted = np.zeros((1, PRODUCTS), int)
+    acted[0, 0:30:2] = 1
+    events = events_like(acted, user="new {}")
+    eventlog.append_events(dense.home, events.with_columns(event_id="new " + pl.col("event_id")))
+    answer = user_segments(dense.model, ["new 0"], limit=PRODUCTS, home=dense.home)
+    assert answer["newcomers"] == ["new 0"]
+    products = [int(each["product_id"][1:]) for each in answer["users"]["new 0"]]
+    assert not acted[0, products].any()
+    assert {product % 2 for product in products[:10]} == {0}
 
 
 def test_no_lift_is_claimed_that_cannot_be(dense: Dense) -> None:
