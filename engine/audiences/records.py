@@ -72,23 +72,12 @@ def best_table(
     rules, parts = settings["best"], surveyed.parts
     observed = outcome.observed
     expected = _parts(outcome.expected.segments, outcome.expected.everybody, parts)
-    error = model_error(
-        observed.segments,
-        observed.everybody,
-        expected,
-        default=rules.model_error,
-        chance=scatter(
-            (outcome.expected.segments, outcome.squares.segments),
-            (outcome.expected.everybody, outcome.squares.everybody),
-            outcome.scale,
-        ),
-    )
     lift, lower, upper = lift_intervals(
         (observed.segments[picked], observed.everybody[product]),
         expected[picked],
         _parts(surveyed.interest * parts, surveyed.everybody, parts)[picked] / parts[picked],
         parts[picked],
-        error=error,
+        error=_error(outcome, expected, rules.model_error),
         confidence=rules.confidence,
     )
     words = _words(segments, surveyed, products, product, column)
@@ -113,6 +102,16 @@ def best_table(
         },
         schema_overrides=BEST_SCHEMA,
     ).select(BEST_SCHEMA.keys()).sort(PRODUCT_ROW, GOAL, f.RANK)  # fmt: skip
+
+
+def _error(outcome: Outcome, expected: Array, default: float) -> float:
+    observed, likes, squares = outcome.observed, outcome.expected, outcome.squares
+    chance = scatter(
+        (likes.segments, squares.segments), (likes.everybody, squares.everybody), outcome.scale
+    )
+    return model_error(
+        observed.segments, observed.everybody, expected, default=default, chance=chance
+    )
 
 
 def _parts(inside: Array, everybody: Array, people: Array) -> Array:

@@ -105,23 +105,22 @@ def survey(
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     open_ = panel.open_people[products]
-    likes, squares = (
-        Tally(*(columns.pop(f"{name}_{part}") for part in _TALLIED))
-        for name in ("likes", "squares")
-    )
+    static = np.tile(segments.sizes, (products.size, 1))
     return Surveyed(
         shares=shares,
         curve_shares=points,
         goals=list(goals),
-        sizes=np.hstack(
-            [np.tile(segments.sizes, (products.size, 1)), share_people(shares, rows.size, open_)]
-        ),
+        sizes=np.hstack([static, share_people(shares, rows.size, open_)]),
         curve_sizes=share_people(points, rows.size, open_),
         users=int(rows.size),
-        open_likes=likes,
-        open_squares=squares,
+        open_likes=_take_tally(columns, "likes"),
+        open_squares=_take_tally(columns, "squares"),
         **columns,
     )
+
+
+def _take_tally(columns: dict[str, Array], name: str) -> Tally:
+    return Tally(*(columns.pop(f"{name}_{part}") for part in _TALLIED))
 
 
 def _measure_block(
