@@ -21,12 +21,12 @@ from engine.errors import FrameError, UnknownEntity, UnreadableFile
 from engine.frames import EVENTS, REASON
 from engine.settings import Section
 from engine.signals.events import RAW, ROW, Limits, judge_events
+from engine.signals.tables import judge_rows, type_attributes
 from engine.store import eventlog
 from engine.store.files import write_table
 from engine.store.home import Home
 from training.layouts import Mapping
 from training.reading import Reading, read_file
-from training.tables import judge_rows, type_attributes
 
 Progress = Callable[[str, int], None]
 """Told what is being done (`reading events`, ...) and how many rows of it are done."""
