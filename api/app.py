@@ -17,7 +17,7 @@ import structlog
 from flask import Flask
 
 from api import problems
-from api.http import access, docs, health, products, users
+from api.http import access, consent, docs, health, products, users
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
 from api.http.desk import Desk
@@ -25,6 +25,7 @@ from api.http.edge import Edge
 from api.http.metrics import Metrics
 from engine import settings
 from engine.operations.models import ModelHolder
+from engine.operations.permits import Permits
 from engine.store.home import Home
 
 MIB = 1 << 20
@@ -50,8 +51,13 @@ def create_app(
         metrics.refused()
         log.error("model_refused", version=refused, reason=reason)
 
+    privacy = settings.load("privacy", home.root)["serving"]
     holder = ModelHolder(
-        home, check_seconds=chosen["models"].pointer_check_seconds, clock=clock, alert=alert
+        home,
+        check_seconds=chosen["models"].pointer_check_seconds,
+        clock=clock,
+        alert=alert,
+        permits=Permits(home, check_seconds=privacy.check_seconds, clock=clock),
     )
     answers = Answers(
         entries=chosen["answers"].entries, largest=int(chosen["answers"].mebibytes * MIB)
@@ -61,6 +67,7 @@ def create_app(
     nouns = [
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         users.routes(desk, newcomers_of),
+        consent.routes(home),
         health.routes(desk, metrics),
     ]
     app, needed = _with_routes(nouns)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.people import consent
 from api.registry import keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
+app.add_typer(consent, name="consent")
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Product = Annotated[str, typer.Argument(help="The product's id.", callback=an_id)]
@@ -55,9 +57,10 @@ def place(
 
 
 def _model(context: typer.Context) -> Any:
+    from engine.operations.permits import permitted_now
     from engine.store.artefacts import open_model
 
-    return open_model(home_of(context))
+    return permitted_now(home_of(context), open_model(home_of(context)))
 
 
 @app.command(

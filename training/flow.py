@@ -17,7 +17,9 @@ from rich.console import Console
 from engine import settings as configs
 from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
 from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
+from engine.operations.consent import consented
 from engine.operations.models import promote_model
+from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
 from engine.store.artefacts import Model, open_model, save
 from engine.store.eventlog import scan_events, scan_table, version
@@ -111,10 +113,11 @@ def retrain(
 def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     """Reads the log and the tables and numbers what they hold.
 
-    Evidence is weighed at the last event, so that a model depends on its data, not on the clock.
+    Of people who did not agree to a profile nothing is learned. Evidence is weighed at the last
+    event, so that a model depends on its data, not on the clock.
     """
     change = version(home)["events"]
-    events = scan_events(home)
+    events = consented(home, scan_events(home), PROFILE)
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")

@@ -19,6 +19,7 @@ import polars as pl
 from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile
 from engine.frames import EVENTS, REASON
+from engine.operations.consent import admit
 from engine.settings import Section
 from engine.signals.events import RAW, ROW, Limits, judge_events
 from engine.signals.tables import judge_rows, type_attributes
@@ -83,6 +84,7 @@ class _Table:
     good: list[Path] = field(default_factory=list)
     bad: list[pl.DataFrame] = field(default_factory=list)
     good_rows: int = 0
+    unwelcome: Counter[str] = field(default_factory=Counter)  # counted, and written nowhere
 
     def refused(self) -> pl.DataFrame:
         return pl.concat([self.reading.bad_rows(), *self.bad]).sort(ROW)
@@ -146,7 +148,8 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
     table = _Table(path, reading)
     done = 0
     for number, raw in enumerate(reading.frames()):
-        renamed = job.mapping.rename(raw, name)
+        renamed, unwelcome = admit(job.home, name, job.mapping.rename(raw, name))
+        table.unwelcome += unwelcome
         try:
             good, bad = _judged(job, name, renamed)
         except FrameError as error:
@@ -176,7 +179,7 @@ def _advice(name: str) -> str:
 
 
 def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
-    if table.good_rows:
+    if table.good_rows or table.unwelcome:
         return
     columns = ", ".join(table.reading.columns) or "none"
     if not table.reading.rows:
@@ -217,5 +220,6 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
             stored = eventlog.add_follows(job.home, rows)
         else:
             stored = eventlog.append_results(job.home, rows)
-    usable = table.reading.rows - len(refused)
-    return Tally(table.reading.rows, stored, usable - stored, Counter(refused))
+    reasons = Counter(refused) + table.unwelcome
+    usable = table.reading.rows - reasons.total()
+    return Tally(table.reading.rows, stored, usable - stored, reasons)

@@ -2,7 +2,7 @@
 
 In: a question as it was spelled (promotion, path, query) and the key that asks.
 Out: the same bytes as the first time. Never: more entries or bytes than allowed, the answer of
-another promotion, or an answer to a key that may not have it.
+another promotion or from before somebody withdrew, or one to a key that may not have it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from engine.errors import ModelError
 from engine.operations.models import InUse, ModelHolder
 
 Environ = dict[str, Any]
-Question = tuple[str, datetime, str, str]
+Question = tuple[str, datetime, tuple[int, ...], str, str]
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,13 @@ class Shelf:
     def _find(self, environ: Environ) -> Kept | None:
         try:
             used = self._holder.in_use()
-        except ModelError:
+        except (ModelError, SQLAlchemyError):
             return None  # inside, it becomes a problem
         return self._answers.get(question_of(environ, used))
 
 
 def question_of(environ: Environ, used: InUse) -> Question:
-    """What was asked, of which promotion of which version."""
+    """What was asked, of which promotion of which version, and after which change of consent."""
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-    return used.model.version, used.since, path, query
+    withheld = used.model.withheld
+    return used.model.version, used.since, withheld.marks if withheld else (), path, query

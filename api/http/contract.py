@@ -88,7 +88,7 @@ class Json(JSONProvider):
 class Identifier(BaseConverter):
     """An id within a path: slashes, percent-encoded by the caller, belong to it."""
 
-    regex = ".+?"
+    regex = r"[\s\S]+?"  # line breaks too: what is wrong with them is said of the id
     part_isolating = False
 
 
@@ -109,6 +109,7 @@ PROBLEMS = {
 ALWAYS = (405, 500)
 SCOPED = (401, 403, 404, 422, 429, 503)
 """What a route can answer that needs a key and asks the model about an id."""
+OF_MODEL = (404, 503)
 BODY = (400, 413, 415)
 
 
@@ -116,14 +117,16 @@ class Noun(APIBlueprint):
     """The routes of one noun. Each names its scope, and is closed to keys that lack it.
 
     `answers` holds what a route says when all is well; `refusals` the codes of `PROBLEMS` that it
-    can end in beside those that follow from its scope and method.
+    can end in beside those that follow from its scope and method. A noun that does not ask the
+    model cannot lack one, and knows every id.
     """
 
-    def __init__(self, name: str, about: str, prefix: str) -> None:
+    def __init__(self, name: str, about: str, prefix: str, *, asks_model: bool = True) -> None:
         super().__init__(
             name, __name__, abp_tags=[{"name": name, "description": about}], url_prefix=prefix
         )
         self.needed: dict[str, str | None] = {}
+        self._spared = () if asks_model else OF_MODEL
 
     def read(
         self, rule: str, scope: str | None, answers: dict[int, Any], refusals: tuple[int, ...] = ()
@@ -137,11 +140,18 @@ class Noun(APIBlueprint):
         """A POST route that changes nothing."""
         return self._route(self.post, rule, scope, answers | _refused(scope, BODY + refusals))
 
+    def replace(
+        self, rule: str, scope: str, answers: dict[int, Any], refusals: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
+        """A PUT route: what is sent takes the place of what was, whether or not something was."""
+        return self._route(self.put, rule, scope, answers | _refused(scope, BODY + refusals))
+
     def _route(
         self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
     ) -> Callable[[View], View]:
         security: list[dict[str, list[str]]] = [] if scope is None else [{"key": [scope]}]
-        declare = method(rule, security=security, responses=answers)
+        kept = {code: answer for code, answer in answers.items() if code not in self._spared}
+        declare = method(rule, security=security, responses=kept)
 
         def decorate(view: View) -> View:
             self.needed[f"{self.name}.{view.__name__}"] = scope

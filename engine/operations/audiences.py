@@ -26,6 +26,8 @@ from engine.errors import InvalidValue, UnknownEntity
 from engine.operations.belonging import known_shares, memberships, newcomers_shares
 from engine.operations.lookup import index, near_ids, product_row, user_rows
 from engine.operations.newcomers import embed_newcomers
+from engine.operations.permits import may_be_embedded, withheld_ids
+from engine.operations.withholding import closed, share_size_now, with_sizes_now, withheld
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
 
@@ -59,6 +61,7 @@ def best_segments(
         best = best.filter(pl.col("goal") == goal)
         if best.height == 0:
             _goal(goal)
+        best = with_sizes_now(model, row, best)
     else:
         best = _best_on_channel(model, row, goal, channel)
     found = [_described(each) for each in best.head(limit).iter_rows(named=True)]
@@ -96,6 +99,8 @@ def _best_on_channel(model: Model, row: int, goal: str, channel: str) -> pl.Data
         raise UnknownEntity("channel", channel, near_ids(channel, known))
     chosen = settings.load("audiences")
     parts = model.segments
+    seen = seen.copy()
+    seen[withheld(model).rows] = False
     return best_within(
         np.flatnonzero(seen),
         row,
@@ -174,8 +179,8 @@ def audience(
     """The best users of a product: as many as a share of everybody, or so many people.
 
     People who had acted on the product when the model was learned are left out, unless
-    `include_known`: of them the model knows what it was told. Where fewer people are left than
-    asked for, they are the audience.
+    `include_known`: of them the model knows what it was told. So are, always, those who are
+    withheld. Where fewer people are left than asked for, they are the audience.
 
     They are ranked by interest. With a goal they are ranked by the weighted mean of the logits of
     interest and probability, plus the goal's weight of loyalty times its logarithm: still one
@@ -189,8 +194,8 @@ def audience(
     row = product_row(model, product_id)
     count = _wanted(model.users.height, share, size)
     product, user_terms, constant = _ranked_by(model, row, goal)
-    known = None if include_known else model.seen.of(row)
-    rows, scores = best_users(model.embeddings, product, user_terms, count, exclude=known)
+    barred = closed(model, row, include_known=include_known)
+    rows, scores = best_users(model.embeddings, product, user_terms, count, exclude=barred)
     return Audience(model, row, rows, scores + np.float32(constant))
 
 
@@ -233,8 +238,9 @@ def curve(model: Model, product_id: str) -> dict[str, Any]:
     row, known = product_row(model, product_id), index(model)
     points = known.shares.size
     columns = (f.SHARE, f.SIZE, f.EXPECTED, f.LOWER, f.UPPER)
-    rows = model.segments.curves[row * points : (row + 1) * points].select(columns)
-    return {"product_id": product_id, **_stamp(model), "points": rows.to_dicts()}
+    rows = model.segments.curves[row * points : (row + 1) * points].select(columns).to_dicts()
+    rows = [each | {f.SIZE: share_size_now(model, row, each[f.SIZE])} for each in rows]
+    return {"product_id": product_id, **_stamp(model), "points": rows}
 
 
 def user_segments(
@@ -245,7 +251,7 @@ def user_segments(
     First those they are a member of, rarest first, then products, most interesting first, none
     that they acted on; of both at most `limit`. With a home, people whose first events came after
     training are folded in: they get products, and are listed under `newcomers`. Other ids are
-    listed under `unknown`.
+    listed under `unknown`, and so are people who are withheld.
 
     Raises:
         UnknownEntity: none of the ids is known.
@@ -253,10 +259,13 @@ def user_segments(
     """
     if limit < 1:
         raise InvalidValue("limit", f"{limit} is below 1")
-    rows, unknown = user_rows(model, user_ids)
-    newcomers = embed_newcomers(home, model, unknown) if home and unknown else None
+    barred = withheld_ids(model, user_ids)
+    rows, new = user_rows(model, [id for id in user_ids if id not in barred])
+    asked = may_be_embedded(home, new) if home and new else []
+    newcomers = embed_newcomers(home, model, asked) if home and asked else None
+    unknown = [*new, *(id for id in user_ids if id in barred)]
     if rows.size == 0 and newcomers is None and user_ids:
-        raise UnknownEntity("user", user_ids[0], near_ids(user_ids[0], model.users[f.USER]))
+        raise UnknownEntity("user", user_ids[0], _near_users(model, user_ids[0]))
     static, own = memberships(model, rows, limit), known_shares(model, rows, limit)
     ids = model.users[f.USER].gather(rows)
     users = {id: [*one, *other] for id, one, other in zip(ids, static, own, strict=True)}
@@ -265,8 +274,14 @@ def user_segments(
     return {**_stamp(model), "users": users | come, "newcomers": list(come), "unknown": left}
 
 
+def _near_users(model: Model, id: str) -> tuple[str, ...]:
+    near = near_ids(id, model.users[f.USER])
+    barred = withheld_ids(model, list(near))
+    return tuple(one for one in near if one not in barred)
+
+
 def score_all(model: Model, *, product_ids: list[str] | None = None) -> Iterator[pl.DataFrame]:
-    """Every user and product (or the products named), in blocks of `frames.SCORES`.
+    """Every user who is not withheld and every product (or those named), as `frames.SCORES`.
 
     The score is the logit of interest; blocks come product by product in the order asked, users
     in the model's order.
@@ -292,7 +307,7 @@ def _score_blocks(model: Model, products: Array) -> Iterator[pl.DataFrame]:
                 for head in (model.interest, model.probability)
             )
             shape = scores.shape
-            yield pl.DataFrame(
+            found = pl.DataFrame(
                 {
                     f.USER: ids.gather(np.tile(np.arange(start, stop), shape[0])),
                     f.PRODUCT: names.gather(np.repeat(np.arange(shape[0]), shape[1])),
@@ -300,3 +315,5 @@ def _score_blocks(model: Model, products: Array) -> Iterator[pl.DataFrame]:
                     f.PROBABILITY: rates(chances, model.probability.knots).ravel(),
                 }
             )
+            held = withheld(model).hold(np.arange(start, stop))
+            yield found.filter(~np.tile(held, shape[0])) if held.any() else found

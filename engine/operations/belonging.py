@@ -18,6 +18,7 @@ from engine.audiences.reasons import share_words
 from engine.audiences.scores import logits
 from engine.operations.lookup import Index, index
 from engine.operations.newcomers import Newcomers
+from engine.operations.withholding import segment_sizes_now, share_size_now
 from engine.store.artefacts import Model
 
 Array = NDArray[Any]
@@ -26,15 +27,17 @@ _USERS = 64  # users scored for all products at a time
 
 
 def memberships(model: Model, rows: Array, limit: int) -> list[Named]:
-    """The segments each user is a member of, rarest first, at most `limit`."""
-    parts = model.segments
+    """The segments each user is a member of, rarest first, at most `limit`; sizes as of now."""
+    parts, sizes = model.segments, segment_sizes_now(model)
     found: list[Named] = [[] for _ in range(rows.size)]
     for at, segment in index(model).rarest:
+        if not sizes[at]:
+            continue
         members = parts.members[parts.offsets[at] : parts.offsets[at + 1]]
         place = np.minimum(np.searchsorted(members, rows), members.size - 1)
         for user in np.flatnonzero(members[place] == rows):
             if len(found[user]) < limit:
-                found[user].append(dict(segment))
+                found[user].append(segment | {f.SIZE: int(sizes[at])})
     return found
 
 
@@ -79,7 +82,7 @@ def _shares(
             new = (product for product in products if not acted(at, product))
             found.append(
                 [
-                    _own_share(known, ids[product], product, smallest[product])
+                    _own_share(model, ids[product], product, smallest[product])
                     for product in islice(new, limit)
                 ]
             )
@@ -96,13 +99,14 @@ def _reached(known: Index, own: Array) -> tuple[Array, Array]:
     return best, smallest
 
 
-def _own_share(known: Index, id: str, product: int, at: int) -> dict[str, Any]:
+def _own_share(model: Model, id: str, product: int, at: int) -> dict[str, Any]:
+    known = index(model)
     share = float(known.shares[at])
     return {
         f.SEGMENT: f"top-{100 * share:g}",
         f.NAME: f"Best {share_words(share)} for {known.names[product]}",
         f.KIND: "top",
-        f.SIZE: int(known.share_sizes[product, at]),
+        f.SIZE: share_size_now(model, product, int(known.share_sizes[product, at])),
         f.PRODUCT: id,
         f.SHARE: share,
     }

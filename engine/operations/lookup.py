@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine.errors import UnknownEntity
-from engine.store.artefacts import Model
+from engine.store.artefacts import Model, Segments
 
 Array = NDArray[Any]
 _NEAR, _NEIGHBOURS, _CANDIDATES, _ALIKE = 5, 20, 200, 0.5
@@ -30,6 +30,7 @@ class Index:
     products: dict[str, int]  # in the order of rows
     names: list[str]
     rarest: list[tuple[int, dict[str, Any]]]  # segments: place in the table, and in words
+    places: dict[str, int]  # of segments in the table
     best_starts: Array  # (products + 1,) rows of `best`
     shares: Array  # (shares,) of the curves
     share_sizes: Array  # (products, shares) people who had not acted on the product
@@ -45,6 +46,7 @@ class Index:
             {id: row for row, id in enumerate(model.products[f.PRODUCT])},
             _names(model.products).to_list(),
             _rarest(model.segments.table),
+            {id: place for place, id in enumerate(model.segments.table[f.SEGMENT])},
             np.searchsorted(rows, np.arange(count + 1)),
             curves[f.SHARE][:points].to_numpy(),
             curves[f.SIZE].to_numpy().reshape(count, points),
@@ -63,17 +65,22 @@ def _names(products: pl.DataFrame) -> pl.Series:
     return products[f.NAME].fill_null(ids) if f.NAME in products.columns else ids
 
 
-_indexes: dict[int, tuple[weakref.ref[Model], Index]] = {}
+_indexes: dict[int, tuple[weakref.ref[Segments], pl.DataFrame, Index]] = {}
 
 
 def index(model: Model) -> Index:
-    """The index of a model, kept as long as the model lives."""
-    found = _indexes.get(id(model))
-    if found is None or found[0]() is not model:
-        key = id(model)
-        found = (weakref.ref(model, lambda _: _indexes.pop(key, None)), Index.of(model))
+    """The index of a model, kept as long as its segments live.
+
+    It is found by the parts it was made from: a model stays the same while people withdraw.
+    """
+    made_from = model.segments
+    key = id(made_from)
+    found = _indexes.get(key)
+    if found is None or found[0]() is not made_from or found[1] is not model.products:
+        watch = weakref.ref(made_from, lambda _: _indexes.pop(key, None))
+        found = (watch, model.products, Index.of(model))
         _indexes[key] = found
-    return found[1]
+    return found[2]
 
 
 def product_row(model: Model, product_id: str) -> int:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine.errors import ArtefactCorrupt, ModelError, NotTrained
+from engine.operations.permits import Permits
 from engine.store import artefacts, versions
 from engine.store.artefacts import Model
 from engine.store.catalog import open_catalog
@@ -125,7 +126,8 @@ class ModelHolder:
 
     A moved pointer is noticed at a request, at most once in `check_seconds`; the new version is
     verified and opened in a thread beside the requests, which go on with the old one until then.
-    `alert` hears of each refused version: (version, reason).
+    `alert` hears of each refused version: (version, reason). With `permits` each request's model
+    has beside it who may not be addressed at that moment.
     """
 
     def __init__(
@@ -135,8 +137,9 @@ class ModelHolder:
         check_seconds: float,
         clock: Callable[[], float],
         alert: Callable[[str, str], None],
+        permits: Permits | None = None,
     ) -> None:
-        self._home, self._alert = home, alert
+        self._home, self._alert, self._permits = home, alert, permits
         self._check_seconds, self._clock = check_seconds, clock
         self._loading = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -165,7 +168,9 @@ class ModelHolder:
             if held.champion is None:
                 raise NotTrained
             raise ArtefactCorrupt(f"models/{held.champion}", held.refused[held.champion])
-        return held.in_use
+        if self._permits is None:
+            return held.in_use
+        return InUse(self._permits.permitted(held.in_use.model), held.in_use.since)
 
     def model(self) -> Model:
         """The model of `in_use`, for who needs no more."""

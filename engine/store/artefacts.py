@@ -24,6 +24,7 @@ from engine.store.files import sync_folder
 from engine.store.home import Home
 from engine.store.mapping import lay_table, map_table
 from engine.store.versions import VERSION, champion, read_manifest
+from engine.store.withheld import Withheld
 
 Array = NDArray[Any]
 LARGEST = 1e6
@@ -101,6 +102,7 @@ class Model:
     metrics: dict[str, Any] = field(default_factory=dict)
     window: dict[str, Any] = field(default_factory=dict)
     as_of: str = ""
+    withheld: Withheld | None = None  # never on disk: who answers puts it beside what it mapped
 
 
 _FRAMES = ("users", "products", "segments", "best", "curves", "holdout")

@@ -146,6 +146,12 @@ class Catalog:
         """Gives the connections back."""
         self._engine.dispose()
 
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction for the tables of a sibling module: kept whole, or not at all."""
+        with self._engine.begin() as connection:
+            yield connection
+
     def add_key(self, *, name: str, prefix: str, digest: bytes, scopes: Sequence[str]) -> None:
         """Keeps a new key.
 
@@ -190,7 +196,7 @@ class Catalog:
         with self._engine.connect() as connection:
             rows = connection.execute(PROMOTIONS.select().order_by(PROMOTIONS.c.id.desc()))
             return [
-                Promotion(row.version, row.previous, row.actor, row.reason, _utc(row.at))
+                Promotion(row.version, row.previous, row.actor, row.reason, in_utc(row.at))
                 for row in rows
             ]
 
@@ -212,12 +218,12 @@ def _key(row: Row[Any]) -> KeyRow:
         row.prefix,
         row.digest,
         tuple(row.scopes),
-        _utc(row.created_at),
-        _utc(row.revoked_at) if row.revoked_at else None,
+        in_utc(row.created_at),
+        in_utc(row.revoked_at) if row.revoked_at else None,
     )
 
 
-def _utc(at: datetime) -> datetime:
+def in_utc(at: datetime) -> datetime:
     """SQLite gives back its UTC times without a zone."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 

@@ -64,6 +64,25 @@ def table_format(path: Path) -> str:
     return ending
 
 
+def read_table(path: Path) -> pl.DataFrame:
+    """A small table in the format of its file's ending, text left as text.
+
+    Raises:
+        UnreadableFile: no such file, another ending, or not of that format.
+    """
+    ending = table_format(path)
+    try:
+        if ending == "parquet":
+            return pl.read_parquet(path, glob=False)
+        if ending == "csv":
+            return pl.read_csv(path, infer_schema=False, glob=False)
+        return pl.read_ndjson(path)
+    except FileNotFoundError:
+        raise UnreadableFile(str(path), "does not exist") from None
+    except pl.exceptions.PolarsError as error:
+        raise UnreadableFile(str(path), f"is damaged: {str(error).splitlines()[0]}") from error
+
+
 def safe_cells() -> pl.Expr:
     """Every text of a frame, led by an apostrophe where a spreadsheet would run it as a formula."""
     text = pl.col(pl.String)

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug.test import TestResponse
 
 from api.http.contract import text_of
-from engine.operations.keys import replace_key
+from engine.operations.keys import SCOPES, replace_key
 from tests.api.conftest import Asker
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
@@ -43,13 +43,13 @@ def test_the_text_is_public_and_of_version_3_1(ask: Asker) -> None:
 
 
 def test_every_operation_needs_a_scope_and_tells_its_problems(text: dict[str, Any]) -> None:
-    assert len(_operations(text)) == 8
+    assert len(_operations(text)) == len(CODES)
     for path, _, operation in _operations(text):
         if path in OPEN:
             assert not operation.get("security")
         else:
             ((scope,),) = (each["key"] for each in operation["security"])
-            assert scope.endswith(":read")
+            assert scope in SCOPES
         assert operation["summary"]
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
@@ -75,6 +75,8 @@ class Breaker:
         form: dict[str, Any] = {}
         if path.endswith("/audience"):
             form["query_string"] = {"size": "5"}
+        if method == "put":
+            form["json"] = {"source": "test", "gpc": True}
         if method == "post":
             form["json"] = {"user_ids": [ids["user_id"]]}
         if status == 400:
@@ -93,15 +95,16 @@ class Breaker:
         if status == 429:
             ask.get("/v1/products/product-003/curve")
         if status == 500:
-            self._break(ask.app, path)
-        asked = "delete" if status == 405 else method
+            self._break(ask.app, path, method)
+        asked = "patch" if status == 405 else method
         return ask._send(asked.upper(), path.format(**ids), form)
 
-    def _break(self, app: Flask, path: str) -> None:
+    def _break(self, app: Flask, path: str, method: str) -> None:
         rule = next(
             rule
             for rule in app.url_map.iter_rules()
             if re.sub(r"<id:(\w+)>", r"{\1}", rule.rule) == path
+            and method.upper() in (rule.methods or ())
         )
 
         def broken(**_: object) -> None:
@@ -111,6 +114,7 @@ class Breaker:
 
 
 SCOPED = "200 401 403 404 405 422 429 500 503"
+RECORDS = "200 401 403 405 422 429 500"
 CODES = {
     ("/healthz", "get"): "200 405 500",
     ("/readyz", "get"): "200 405 500 503",
@@ -120,6 +124,8 @@ CODES = {
     ("/v1/products/{product_id}/audience", "get"): f"{SCOPED} 406",
     ("/v1/users/{user_id}/segments", "get"): SCOPED,
     ("/v1/users:segments", "post"): f"{SCOPED} 400 413 415",
+    ("/v1/users/{user_id}/consent", "get"): RECORDS,
+    ("/v1/users/{user_id}/consent", "put"): f"{RECORDS} 400 413 415",
 }
 
 

@@ -1,0 +1,86 @@
+"""Verbs on people: what they allow.
+
+In: words after `mokhatab consent`. Out: tables or JSON. Never: training, or a guess at consent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.terminal import Json, an_id, home_of, say
+
+consent = typer.Typer(help="What people allow: show, set, object, import.", no_args_is_help=True)
+User = Annotated[str, typer.Argument(help="The user's id.", callback=an_id)]
+Source = Annotated[str, typer.Option(help="Where it was said.")]
+
+
+@consent.command("show")
+def consent_show(context: typer.Context, user: User, as_json: Json = False) -> None:
+    """What a person allowed, and what follows from it."""
+    from api import printing
+    from engine.operations.consent import show_consent
+
+    say(show_consent(home_of(context), user), as_json, printing.as_lines)
+
+
+@consent.command(
+    "set",
+    epilog="Example: mokhatab consent set u17 --store --profile --no-select --measure "
+    "--source 'form 3'",
+)
+def consent_set(
+    context: typer.Context,
+    user: User,
+    source: Source,
+    store: Annotated[bool, typer.Option(help="What they do may be kept.")],
+    profile: Annotated[bool, typer.Option(help="Interests may be learned from it.")],
+    select: Annotated[bool, typer.Option(help="They may be chosen for an audience.")],
+    measure: Annotated[bool, typer.Option(help="Their reactions may be counted.")],
+    as_json: Json = False,
+) -> None:
+    """Records what a person said of each purpose; answers heed it from now on."""
+    from api import printing
+    from engine.operations.consent import record_consent
+
+    purposes = {"store": store, "profile": profile, "select": select, "measure": measure}
+    answer = record_consent(
+        home_of(context), user, source=source, now=datetime.now(UTC), purposes=purposes
+    )
+    say(answer, as_json, printing.as_lines)
+
+
+@consent.command("object", epilog="Example: mokhatab consent object u17 --source 'GPC header'")
+def consent_object(
+    context: typer.Context, user: User, source: Source, as_json: Json = False
+) -> None:
+    """Records that a person objects to profiles and to being selected, as GPC signals do."""
+    from api import printing
+    from engine.operations.consent import record_consent
+
+    answer = record_consent(home_of(context), user, source=source, now=datetime.now(UTC), gpc=True)
+    say(answer, as_json, printing.as_lines)
+
+
+@consent.command("import", epilog="Example: mokhatab consent import consents.csv")
+def consent_import(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Parquet, CSV or NDJSON: user_id, store, profile, select, measure, source, "
+            "and perhaps occurred_at."
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Records the consent of many people, all or none."""
+    from api import printing
+    from engine.operations.consent import import_consents
+    from engine.store.files import read_table
+
+    answer = import_consents(home_of(context), read_table(file), now=datetime.now(UTC))
+    say(answer, as_json, printing.as_lines)

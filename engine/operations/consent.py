@@ -1,0 +1,209 @@
+"""Consent as verbs: what a person allowed is recorded, told, and held to.
+
+In: a home and what people said. Out: records; rows of those who agreed.
+Never: a record for somebody who was erased, or consent that nobody can trace to a source.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from engine import settings
+from engine.errors import InvalidValue
+from engine.frames import AT, EVENTS, FOLLOWEE, FOLLOWER, FOLLOWS, TARGET, USER, USERS
+from engine.operations.permits import agreed_by_default
+from engine.privacy.consent import (
+    PURPOSES,
+    STORE,
+    in_force,
+    keep_consented,
+    object_by_gpc,
+    read_purposes,
+    refuse_tc_string,
+)
+from engine.store.catalog import open_catalog
+from engine.store.consents import COLUMNS, SOURCE, add_consents, has_records, read_consents
+from engine.store.forgotten import forgotten
+from engine.store.home import Home
+
+LONGEST_SOURCE = 200
+PEOPLE = {EVENTS.name: (USER,), USERS.name: (USER,), FOLLOWS.name: (FOLLOWER, FOLLOWEE)}
+"""Columns of each table that name people."""
+
+
+def show_consent(home: Home, user_id: str) -> dict[str, Any]:
+    """What a person allowed, and what follows: `in_force` also looks at what a purpose needs.
+
+    `recorded` is false where the defaults speak. Of somebody who was erased everything is false.
+    """
+    answer: dict[str, Any] = {"user_id": user_id, "recorded": False, "source": None, "at": None}
+    if forgotten(home, pl.Series([user_id])).item():
+        nothing = dict.fromkeys(PURPOSES, False)
+        return answer | {"purposes": nothing, "in_force": nothing, "erased": True}
+    given, found = _defaults(home), _records(home, [user_id])
+    if found.height:
+        row = found.row(0, named=True)
+        given = {purpose: bool(row[purpose]) for purpose in PURPOSES}
+        answer |= {"recorded": True, "source": row[SOURCE], "at": row[AT].isoformat()}
+    return answer | {"purposes": given, "in_force": in_force(given), "erased": False}
+
+
+def record_consent(
+    home: Home,
+    user_id: str,
+    *,
+    source: str,
+    now: datetime,
+    at: datetime | None = None,
+    purposes: Mapping[str, object] | None = None,
+    gpc: bool | None = None,
+    tcf: str | None = None,
+) -> dict[str, Any]:
+    """Records what a person said, and tells what holds now; serving heeds it from then on.
+
+    What was said later holds, whatever comes in later. Either all four purposes are given, or
+    `gpc`: true objects to profiles and selection and leaves the rest as it was.
+
+    Raises:
+        InvalidValue: both or neither are given, `gpc` is not true, a TC string is given, `at`
+            lies ahead of `now`, the source is empty or too long, or the person was erased.
+    """
+    if tcf is not None:
+        refuse_tc_string()
+    if (purposes is None) == (gpc is None):
+        raise InvalidValue("purposes", "give either `purposes` or `gpc`")
+    if gpc is False:
+        raise InvalidValue("gpc", "only true says something: its absence is no consent")
+    if not source.strip() or len(source) > LONGEST_SOURCE:
+        raise InvalidValue("source", f"says where it was given, in 1 to {LONGEST_SOURCE} letters")
+    if at is not None and at > now:
+        raise InvalidValue("at", "lies ahead of the clock")
+    before = show_consent(home, user_id)
+    if before["erased"]:
+        raise InvalidValue("user_id", "was erased, and is not taken up again")
+    given = read_purposes(purposes) if purposes is not None else object_by_gpc(before["purposes"])
+    row = pl.DataFrame([{USER: user_id, **given, SOURCE: source, AT: at or now}], schema=COLUMNS)
+    with open_catalog(home) as catalog:
+        add_consents(home, catalog, row)
+    return show_consent(home, user_id)
+
+
+def read_moment(text: str | None) -> datetime | None:
+    """A moment in ISO 8601 with a zone; nothing where nothing was given.
+
+    Raises:
+        InvalidValue: it is no moment, or has no zone.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue("at", "is no moment in ISO 8601") from None
+    if found.tzinfo is None:
+        raise InvalidValue("at", "has no time zone")
+    return found
+
+
+def import_consents(home: Home, rows: pl.DataFrame, *, now: datetime) -> dict[str, int]:
+    """Records many people's consent at once: user_id, the four purposes, source, occurred_at.
+
+    A missing moment is `now`. People who were erased are passed over, and counted.
+
+    Raises:
+        InvalidValue: a column is missing, or holds an empty value or one of another type; nothing
+            is recorded then.
+    """
+    if AT not in rows.columns:
+        rows = rows.with_columns(pl.lit(now).alias(AT))
+    for name, dtype in COLUMNS.items():
+        if name not in rows.columns:
+            raise InvalidValue(name, "column is missing")
+        try:
+            typed = _typed(rows[name], dtype)
+        except pl.exceptions.PolarsError as error:
+            raise InvalidValue(name, f"column is not {dtype}") from error
+        rows = rows.with_columns(typed.fill_null(now) if name == AT else typed)
+        if rows[name].null_count():
+            raise InvalidValue(name, f"row {(rows[name].is_null().arg_max() or 0) + 1} has none")
+    gone = forgotten(home, rows[USER])
+    with open_catalog(home) as catalog:
+        stored = add_consents(home, catalog, rows.filter(~gone))
+    return {"read": rows.height, "stored": stored, "erased": int(gone.sum())}
+
+
+def _typed(column: pl.Series, dtype: Any) -> pl.Series:
+    if column.dtype == pl.String and dtype == pl.Boolean:
+        said = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        return column.str.to_lowercase().replace_strict(said, return_dtype=pl.Boolean)
+    if column.dtype == pl.String and dtype == COLUMNS[AT]:
+        return column.str.to_datetime(time_zone="UTC", time_unit="us")
+    return column.cast(dtype)
+
+
+def consented(home: Home, rows: pl.LazyFrame, purpose: str) -> pl.LazyFrame:
+    """The rows of people who agreed to a purpose now."""
+    agreed = agreed_by_default(home, purpose)
+    records = _records(home)
+    if agreed and records.is_empty():
+        return rows
+    return keep_consented(rows, records, purpose=purpose, default=agreed)
+
+
+def unwelcome(home: Home, name: str, rows: pl.DataFrame) -> pl.Series:
+    """Why a row of a table may not be stored, in words; null where it may.
+
+    People who were erased are not taken up again, nor are people who refused that we store.
+    Nothing of such a row may be written anywhere, quarantine included.
+
+    Args:
+        home: whose records count.
+        name: of the table; only tables of people are looked at.
+        rows: as they came, with our column names; ids may be numbers.
+    """
+    found = pl.Series("reason", [None] * rows.height, pl.String)
+    for column in PEOPLE.get(name, ()):
+        if column not in rows.columns or rows.is_empty():
+            continue
+        ids = rows[column].cast(pl.String, strict=False)
+        distinct = ids.drop_nulls().unique()
+        erased = distinct.filter(forgotten(home, distinct))
+        kept = consented(home, distinct.alias(USER).to_frame().lazy(), STORE).collect()[USER]
+        reasons = pl.select(
+            pl.when(ids.is_in(erased.to_list()))
+            .then(pl.lit("user was erased"))
+            .when(~ids.is_in(kept.to_list()))
+            .then(pl.lit("user did not agree to be stored"))
+        ).to_series()
+        found = found.zip_with(found.is_not_null(), reasons)
+    return found
+
+
+def admit(home: Home, name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+    """The rows that may be stored, and how many may not, by reason.
+
+    Others' acts that name somebody who was erased as their target stay, without the name.
+    """
+    reasons = unwelcome(home, name, rows)
+    if name == EVENTS.name and TARGET in rows.columns:
+        erased = forgotten(home, rows[TARGET].cast(pl.String, strict=False))
+        if erased.any():
+            rows = rows.with_columns(pl.when(~erased).then(pl.col(TARGET)).alias(TARGET))
+    return rows.filter(reasons.is_null()), Counter(reasons.drop_nulls().to_list())
+
+
+def _records(home: Home, users: list[str] | None = None) -> pl.DataFrame:
+    if not has_records(home):
+        return pl.DataFrame(schema=COLUMNS)
+    with open_catalog(home) as catalog:
+        return read_consents(catalog, users)
+
+
+def _defaults(home: Home) -> dict[str, bool]:
+    values = settings.load("privacy", home.root)["defaults"].values
+    return {purpose: bool(values[purpose]) for purpose in PURPOSES}
