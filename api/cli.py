@@ -77,6 +77,9 @@ def ingest(
     mapping: Annotated[
         Path | None, typer.Option(help="TOML that says how columns are called.")
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="What the file is: movielens, mastodon, x, youtube, ...")
+    ] = None,
     rename: Annotated[
         list[str] | None, typer.Option(help="theirs=ours, as often as needed.")
     ] = None,
@@ -95,10 +98,11 @@ def ingest(
     """Reads files into the event log; bad rows go to quarantine with their reason."""
     from api import printing
     from training.ingest import ingest as read
-    from training.layouts import Mapping, change_mapping, load_mapping
+    from training.layouts import change_mapping
+    from training.sources import choose_mapping
 
     chosen = change_mapping(
-        load_mapping(mapping) if mapping else Mapping(),
+        choose_mapping(home_of(context).root, source=source, mapping=mapping),
         rename=rename or (),
         columns=columns,
         defaults=default or (),

@@ -5,7 +5,7 @@ Out: frozen objects with typed fields. Never: a default written in Python.
 
 A file of settings holds tables `[group.key]` with `about` (one sentence), `default`, and `range`
 (two numbers, ends included) or `choices`. A file of rows holds `[columns.<name>]` in the same
-form without `default`, and `[rows.<id>]` with one value for each column.
+form, and `[rows.<id>]` with one value for each column; one with a `default` may be left out.
 """
 
 from __future__ import annotations
@@ -193,12 +193,13 @@ def load_rows(name: str, home: Path | None = None) -> dict[str, dict[str, Scalar
         column: _spec(file, f"columns.{column}", table, needs_default=False)
         for column, table in content.get("columns", {}).items()
     }
+    usual = {name: spec.default for name, spec in columns.items() if spec.default is not None}
     rows: dict[str, dict[str, Scalar]] = {}
     for row, values in content.get("rows", {}).items():
-        missing = set(columns) - set(values)
+        missing = set(columns) - set(values) - set(usual)
         if missing:
             raise ConfigError(file, f"rows.{row}", f"lacks {sorted(missing)[0]!r}")
-        rows[row] = _row(file, row, values, columns)
+        rows[row] = usual | _row(file, row, values, columns)
     override = (home or default_home()) / "configs" / f"{name}.toml"
     if override.is_file():
         for row, values in _read(override).get("rows", {}).items():

@@ -73,6 +73,7 @@ class _Ingest:
     progress: Progress
     reading: Section
     limits: Limits
+    rated: tuple[str, ...]  # actions whose values are ratings
 
 
 @dataclass
@@ -119,7 +120,9 @@ def ingest(
     for name in set(files) - set(eventlog.KINDS):
         raise UnknownEntity("table", name, tuple(eventlog.KINDS))
     chosen = settings.load("events", home.root)
-    limits = Limits.of(chosen["limits"], settings.load_rows("actions", home.root))
+    actions = settings.load_rows("actions", home.root)
+    limits = Limits.of(chosen["limits"], actions)
+    rated = tuple(name for name, row in actions.items() if row["rated"])
     counts = Counts()
     with eventlog.staging(home) as folder:
         job = _Ingest(
@@ -130,6 +133,7 @@ def ingest(
             progress or (lambda what, rows: None),
             chosen["reading"],
             limits,
+            rated,
         )
         judged = {name: _judge(job, name, path) for name, path in files.items() if path}
         counts.quarantine = _quarantine(job, judged)
@@ -166,7 +170,7 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
 
 def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     if name == EVENTS.name:
-        completed = job.mapping.complete(raw)
+        completed = job.mapping.complete(raw, job.rated)
         return judge_events(completed, now=job.now, limits=job.limits)
     return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes)
 

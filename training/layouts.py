@@ -14,12 +14,15 @@ from typing import Any
 import polars as pl
 
 from engine.errors import ConfigError
-from engine.frames import ACTION, AT, CHANNEL, LANGUAGE, VALUE
+from engine.frames import ACTION, AT, CHANNEL, LANGUAGE, USER, VALUE
 from training.lines import Layout
 
 TABLES = ("events", "users", "products", "follows", "results")
-_LAYOUT = {"columns": list, "separator": str, "encoding": str, "rename": dict}
-_DEFAULTS = (ACTION, AT, CHANNEL, LANGUAGE)
+_LAYOUT = {"columns": list, "separator": str, "encoding": str, "header": str, "rename": dict}
+_RATING = ("like_at", "dislike_at", "low", "high")
+_DEFAULTS = (USER, ACTION, AT, CHANNEL, LANGUAGE)
+STARS = (1.0, 5.0)
+"""The scale on which the log keeps the ratings of reviews."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,16 @@ class Mapping:
     """Layouts by table, values for columns that a file lacks, and what a rating says.
 
     Where `like_at` is given, an event without an action becomes one by its value: from `like_at`
-    on a like, up to `dislike_at` a dislike, between them a view.
+    on a like, up to `dislike_at` a dislike, between them a view. Where `low` and `high` say how
+    far the ratings reach, those of reviews become stars from one to five.
     """
 
     layouts: dict[str, Layout] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
     like_at: float | None = None
     dislike_at: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     def layout(self, table: str) -> Layout:
         return self.layouts.get(table, Layout())
@@ -48,8 +54,13 @@ class Mapping:
         covered = [ours for ours in chosen.values() if ours in frame.columns and ours not in chosen]
         return frame.drop(covered).rename(chosen)
 
-    def complete(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Puts actions in by rating and defaults in where a file of events has nothing."""
+    def complete(self, frame: pl.DataFrame, rated: Iterable[str] = ()) -> pl.DataFrame:
+        """Puts actions in by rating and defaults in where a file of events has nothing.
+
+        Values of the actions in `rated` become stars.
+        """
+        if VALUE in frame.columns and ACTION in frame.columns and self.low is not None:
+            frame = frame.with_columns(self._stars(frame.schema[VALUE], tuple(rated)))
         if self.like_at is not None and VALUE in frame.columns:
             frame = _fill(frame, ACTION, self._rated(pl.col(VALUE)))
         for column, value in self.defaults.items():
@@ -57,6 +68,17 @@ class Mapping:
             if given:
                 frame = _fill(frame, column, pl.lit(value))
         return frame
+
+    def _stars(self, dtype: pl.DataType, rated: tuple[str, ...]) -> pl.Expr:
+        low, high = float(self.low or 0.0), float(self.high or 0.0)
+        value = pl.col(VALUE).cast(pl.Float64, strict=False)
+        stars = STARS[0] + (value - low) * (STARS[1] - STARS[0]) / (high - low)
+        reviewed = pl.col(ACTION).cast(pl.String).str.to_lowercase().is_in(rated)
+        # what is no number stays as it came, to be refused by its reason
+        kept, found = pl.col(VALUE), pl.lit(True)
+        if dtype == pl.String:
+            stars, found = stars.cast(pl.String), value.is_not_null()
+        return pl.when(reviewed & found).then(stars).otherwise(kept).alias(VALUE)
 
     def _rated(self, value: pl.Expr) -> pl.Expr:
         rating = value.cast(pl.Float64, strict=False)
@@ -82,8 +104,9 @@ def _fill(frame: pl.DataFrame, column: str, value: pl.Expr) -> pl.DataFrame:
 def load_mapping(path: Path) -> Mapping:
     """Reads a mapping.
 
-    It holds `[events]`, `[users]` and so on with `rename`, `columns`, `separator`, `encoding`;
-    `[rating]` with `like_at` and `dislike_at`; `[defaults]` with values of missing columns.
+    It holds `[events]`, `[users]` and so on with `rename`, `columns`, `separator`, `encoding`,
+    `header` (how the line of names begins, where others come before it); `[rating]` with
+    `like_at`, `dislike_at`, `low` and `high`; `[defaults]` with values of missing columns.
 
     Raises:
         ConfigError: no TOML, an unknown key, or a value of another type.
@@ -97,9 +120,7 @@ def load_mapping(path: Path) -> Mapping:
         if section not in known or not isinstance(table, dict):
             raise ConfigError(str(path), section, f"unknown section; known: {', '.join(known)}")
     layouts = {name: _layout(path, name, content[name]) for name in TABLES if name in content}
-    rating = _checked(
-        path, "rating", content, {"like_at": (int, float), "dislike_at": (int, float)}
-    )
+    rating = _checked(path, "rating", content, dict.fromkeys(_RATING, (int, float)))
     defaults = _checked(path, "defaults", content, dict.fromkeys(_DEFAULTS, str))
     return _sensible(str(path), Mapping(layouts, defaults, **rating))
 
@@ -119,7 +140,8 @@ def change_mapping(
         rename: `theirs=ours` each.
         columns: names of a file without a header, comma between.
         defaults: `column=value` each.
-        settings: like_at, dislike_at, separator or encoding; None leaves it as it is.
+        settings: like_at, dislike_at, low, high, separator, encoding or header; None leaves it
+            as it is.
 
     Raises:
         ConfigError: a flag that is no pair, or thresholds that cross.
@@ -130,13 +152,13 @@ def change_mapping(
         layout,
         rename=layout.rename | _pairs("--rename", rename),
         columns=tuple(columns.split(",")) if columns else layout.columns,
-        **{name: given[name] for name in ("separator", "encoding") if name in given},
+        **{name: given[name] for name in ("separator", "encoding", "header") if name in given},
     )
     changed = replace(
         mapping,
         layouts=mapping.layouts | {"events": layout},
         defaults=mapping.defaults | _pairs("--default", defaults),
-        **{name: float(given[name]) for name in ("like_at", "dislike_at") if name in given},
+        **{name: float(given[name]) for name in _RATING if name in given},
     )
     return _sensible("flags", changed)
 
@@ -181,6 +203,9 @@ def _sensible(where: str, mapping: Mapping) -> Mapping:
     like, dislike = mapping.like_at, mapping.dislike_at
     if dislike is not None and (like is None or dislike >= like):
         raise ConfigError(where, "dislike_at", "must lie below like_at")
+    low, high = mapping.low, mapping.high
+    if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
+        raise ConfigError(where, "low", "needs `high` above it: the two ends of the scale")
     for column in mapping.defaults:
         if column not in _DEFAULTS:
             raise ConfigError(where, column, f"has no default; known: {', '.join(_DEFAULTS)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from engine.signals.events import ROW_NUMBER
 
 SEPARATORS = (",", "\t", ";", "|", "::")
 TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+X_MARK = b"window.YTD."
+"""How every part of an archive of X begins."""
+COLLECTION = re.compile(rb'"type"\s*:\s*"OrderedCollection(?:Page)?"')
 SNIFFED = 65_536
 """Bytes looked at to learn the format and the separator."""
 RAW_SHOWN = 1000
@@ -30,7 +34,7 @@ LONGEST_RECORD = 100
 _OPEN = "has a quote that is not closed"
 _INTERRUPTED = "has a quote that is not closed before the next row"
 
-Format = Literal["parquet", "csv", "ndjson"]
+Format = Literal["parquet", "csv", "ndjson", "archive"]
 
 
 class Unreadable(Exception):
@@ -42,12 +46,14 @@ class Layout:
     """What a file does not say about itself.
 
     `columns` names those of a file without a header; `separator` and `encoding` are sniffed and
-    UTF-8 where not given; `rename` maps their names to ours.
+    UTF-8 where not given; `header` is how the line of names begins, where other lines come
+    before it; `rename` maps their names to ours.
     """
 
     columns: tuple[str, ...] = ()
     separator: str | None = None
     encoding: str = "utf-8"
+    header: str = ""
     rename: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -97,6 +103,8 @@ def sniff_format(path: Path) -> Format:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text and len(head) < SNIFFED:
         raise Unreadable("holds nothing but blanks")
+    if text.startswith(X_MARK) or (text.startswith(b"{") and COLLECTION.search(head)):
+        return "archive"
     ending = TEXT_ENDINGS.get(path.suffix.lower())
     if text.startswith(b"{") and (ending != "csv" or _is_object(text.split(b"\n")[0])):
         return "ndjson"
@@ -188,7 +196,7 @@ def read_delimited(path: Path, layout: Layout, size: int, longest: int) -> Itera
     for block in _blocks(path, size, longest):
         whole = _Block(block.first - len(begun), begun + block.lines, block.last)
         if not names:
-            names, whole = _header(whole, separator, layout.encoding)
+            names, whole = _header(whole, separator, layout)
         batch, begun = _split(whole, names, separator, layout.encoding)
         yield batch
 
@@ -208,16 +216,18 @@ def _sniff_separator(path: Path, encoding: str) -> str:
     return separator
 
 
-def _header(block: _Block, separator: str, encoding: str) -> tuple[list[str], _Block]:
+def _header(block: _Block, separator: str, layout: Layout) -> tuple[list[str], _Block]:
     for at, line in enumerate(block.lines):
-        if line.strip():
-            fields = _fields(line.rstrip(b"\r").decode(encoding, errors="replace"), separator)
+        text = line.rstrip(b"\r").decode(layout.encoding, errors="replace")
+        if text.strip() and text.startswith(layout.header):
+            fields = _fields(text, separator)
             if fields is None or "" in fields or len(set(fields)) < len(fields):
                 raise Unreadable("its header has an empty name, one name twice, or a broken quote")
             return [name.strip() for name in fields], _Block(
                 block.first + at + 1, block.lines[at + 1 :], block.last
             )
-    raise Unreadable("has no header")
+    begins = f" that begins with {layout.header!r}" if layout.header else ""
+    raise Unreadable(f"has no header{begins}")
 
 
 def _split(

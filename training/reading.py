@@ -23,6 +23,7 @@ from engine.errors import UnreadableFile
 from engine.frames import REASON
 from engine.settings import Section
 from engine.signals.events import RAW, ROW, ROW_NUMBER
+from training.archives import read_archive
 from training.lines import (
     BadRow,
     Batch,
@@ -73,9 +74,10 @@ class _Task:
 
 
 def read_file(path: Path, folder: Path, *, layout: Layout, limits: Section) -> Reading:
-    """Parses Parquet, delimited text or NDJSON in a process of its own into Parquet batches.
+    """Parses Parquet, text, NDJSON or an archive in a process of its own into Parquet batches.
 
-    Row numbers count rows from 1 in Parquet and lines from 1 in text, as an editor shows them.
+    Row numbers count rows from 1 in Parquet, entries from 1 in the archive of a network, and lines
+    from 1 in text, as an editor shows them.
     Everything in text stays text.
 
     Args:
@@ -159,6 +161,8 @@ def parse(task: _Task) -> dict[str, Any]:
     rows, parent = 0, os.getppid()
     if kind == "parquet":
         batches = _parquet(path)
+    elif kind == "archive":
+        batches = read_archive(path)
     elif kind == "ndjson":
         batches = read_objects(path, block, line)
     else:

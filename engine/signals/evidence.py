@@ -7,19 +7,19 @@ rows that matters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars.io.plugins import register_io_source
 
 from engine import frames
-from engine.errors import FrameError
 from engine.frames import (
-    ACTION,
     ACTS,
     AT,
     CHANNEL,
@@ -34,12 +34,11 @@ from engine.frames import (
     POLARITY,
     PRODUCT,
     USER,
-    VALUE,
 )
+from engine.signals.coding import Actions, Coded, Meanings, Named, encode_acts, has_values
 from engine.signals.grading import grade_acts
 from engine.signals.undo import live_events
 
-Actions = Mapping[str, Mapping[str, Any]]
 Integers = NDArray[np.int64]
 
 DAY = 86_400_000_000
@@ -47,48 +46,83 @@ DAY = 86_400_000_000
 UNITS = 2.0**36
 """Evidence is summed in whole units of 2**-36, because sums of integers know no order."""
 NEVER = np.iinfo(np.int64).min
+ROWS_AT_ONCE = 12_000_000
+"""Acts that are summed at once, which takes about a gigabyte."""
 
 
 @dataclass(frozen=True)
 class _Acts:
-    """Acts with a product, sorted by pair; `starts` holds where each pair begins."""
+    """Acts of some users, sorted by pair; `starts` holds where each pair begins."""
 
     key: NDArray[np.uint64]
     at: Integers
+    meaning: NDArray[np.uint8]
     polarity: NDArray[np.int8]
-    units: Integers
     grade: Integers | None  # in UNITS; None where no act has a value
     starts: NDArray[np.intp]
 
 
+@dataclass(frozen=True)
+class _Sources:
+    """What pairs are made of: the events themselves, their numbers, and what acts mean."""
+
+    events: pl.LazyFrame
+    users: Named
+    products: Named
+    meanings: Meanings
+    valued: bool
+
+
 def weigh_events(
-    events: pl.LazyFrame, *, actions: Actions, now: datetime, distinct: bool = False
+    events: pl.LazyFrame,
+    *,
+    actions: Actions,
+    now: datetime,
+    distinct: bool = False,
+    repeats: float = 0.0,
 ) -> pl.LazyFrame:
     """Sums the acts of each user on each product: weight x polarity x 0.5 ** (age / half-life).
 
-    The last act that has a polarity decides the pair's; of acts at the same moment the one with
-    the greatest event id is the last. `evidence` sums only the acts that agree with it, and
-    `grade` is the mean of their grades: how strong they are, by their values, beside the user's
-    others (`engine.signals.grading`; 1 without values). Acts of polarity 0 count in `acts` and
-    make the pair seen. An `undo` takes back the act of the same user that its object_id names,
-    wherever the two stand, and cannot itself be taken back. Acts without a product give no pair.
-    Acts after `now` have age 0. Rows in any order, and rows given twice, give the same frame to
+    Where an action is rated, the value of the act decides its polarity, if it has one. The last
+    act that has a polarity decides the pair's; of acts at the same moment the one with the
+    greatest event id is the last. `evidence` sums only the acts that agree with it, and `grade` is
+    the mean of their grades: how strong they are, by their values, beside the user's others
+    (`engine.signals.grading`; 1 without values). Of acts that agree and belong to one COBRA class,
+    n alike count n ** (1 - repeats): the sum is that of q-th powers, under the q-th root, with
+    q = 1 / (1 - repeats); classes are added. Acts of polarity 0 count in `acts` and make the pair
+    seen. An `undo` takes back the act of the same user that its object_id names, wherever the two
+    stand, and cannot itself be taken back. Acts without a product give no pair. Acts after `now`
+    have age 0. Rows in any order, and rows given twice, give the same frame to
     the last bit. The work is done when the result is collected; the source is then read several
-    times.
+    times, and pairs come by ranges of users, so that a sink needs memory for the acts as numbers
+    (17 bytes each) and for one range.
 
     Args:
         events: in the schema of events; rows without an event id all count.
         actions: weight, polarity and half_life_days of every action.
         now: with a time zone.
         distinct: every event id is known to occur once, as in the event log; saves one pass.
+        repeats: from 0, where each act counts in full, to 0.5, where n count as the root of n.
 
     Raises:
         FrameError: a column is missing or has another type; on collecting, an unknown action.
     """
     frames.check(events, frames.EVENTS)
+
+    def batches(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        for batch in _pairs(events, actions, now, distinct, repeats):
+            left = batch if predicate is None else batch.filter(predicate)
+            left = left if n_rows is None else left.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - left.height
+            yield left if with_columns is None else left.select(with_columns)
+
     schema = pl.Schema(EVIDENCE_PAIRS.columns)
-    pairs: pl.LazyFrame = pl.defer(lambda: _pairs(events, actions, now, distinct), schema=schema)
-    return pairs
+    return register_io_source(batches, schema=schema, validate_schema=True, is_pure=True)
 
 
 def user_activity(
@@ -127,137 +161,126 @@ def user_activity(
     )
 
 
-def _pairs(events: pl.LazyFrame, actions: Actions, now: datetime, distinct: bool) -> pl.DataFrame:
+def _pairs(
+    events: pl.LazyFrame, actions: Actions, now: datetime, distinct: bool, repeats: float
+) -> Iterator[pl.DataFrame]:
     if PRODUCT not in events.collect_schema():
-        return pl.DataFrame(schema=EVIDENCE_PAIRS.columns)
+        return
     acts = live_events(events, distinct=distinct).filter(pl.col(PRODUCT).is_not_null())
-    users, products = (_ids(acts, column) for column in (USER, PRODUCT))
-    if users.is_empty():
-        return pl.DataFrame(schema=EVIDENCE_PAIRS.columns)
-    sorted_acts = _sort(_encode(acts, users, products, list(actions)), actions, now)
-    first, last = sorted_acts.starts, np.append(sorted_acts.starts[1:], len(sorted_acts.key)) - 1
-    rows = _Named(users, products, sorted_acts.key[first])
-    polarity = _last_opinion(sorted_acts, rows, acts, actions)
+    users, products = (Named.of(acts, column) for column in (USER, PRODUCT))
+    meanings, valued = Meanings.of(actions), has_values(acts)
+    sources = _Sources(acts, users, products, meanings, valued)
+    if users.ids.is_empty():
+        return
+    coded = encode_acts(acts, users, products, meanings, valued=valued)
+    present = pl.Series([now]).cast(frames.UTC).to_physical().item()
+    borders = _borders(users.acts)
+    for first, end in pairwise(borders):
+        some = coded if len(borders) == 2 else coded.between(first, end)
+        sorted_acts = _sort(some, products.ids.len(), meanings)
+        yield _sum_up(sorted_acts, sources, present, repeats)
+
+
+def _borders(acts: Integers) -> list[int]:
+    """Where ranges of users begin and end, so that each has about as many acts as fit at once."""
+    ranges = np.cumsum(acts, dtype=np.int64) // ROWS_AT_ONCE
+    return [0, *(np.flatnonzero(np.diff(ranges)) + 1).tolist(), acts.size]
+
+
+def _sort(acts: Coded, products: int, meanings: Meanings) -> _Acts:
+    first = acts.user.min()
+    key = (acts.user - first).astype(np.uint64) * np.uint64(products) + acts.product
+    order = _order(key)
+    key = key[order]
+    meaning = acts.meaning[order]
+    polarity = meanings.polarity[meaning]
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    grade = None
+    if acts.value is not None:
+        user = acts.user[order]
+        grades = grade_acts(user, meaning, acts.value[order], polarity)
+        grade = np.rint(grades * UNITS).astype(np.int64)
+    return _Acts(
+        key + first * np.uint64(products), acts.at[order], meaning, polarity, grade, starts
+    )
+
+
+def _order(key: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """The order of keys; sorted with the rows in their last bits, where both fit into 64."""
+    bits = int(key.size).bit_length()
+    if int(key.max()).bit_length() + bits > 64:
+        return np.argsort(key)
+    packed = key << np.uint64(bits) | np.arange(key.size, dtype=np.uint64)
+    packed.sort()
+    packed &= np.uint64(2**bits - 1)
+    return packed.astype(np.intp)
+
+
+def _sum_up(acts: _Acts, sources: _Sources, present: int, repeats: float) -> pl.DataFrame:
+    first, last = acts.starts, np.append(acts.starts[1:], len(acts.key)) - 1
+    pairs = _Pairs(sources, acts.key[first])
+    polarity = _last_opinion(acts, pairs)
+    agrees = acts.polarity == np.repeat(polarity, last - first + 1)
     columns: dict[str, NDArray[Any]] = {
         POLARITY: polarity,
-        EVIDENCE: _agreeing(sorted_acts, polarity) / UNITS,
-        GRADE: _mean_grade(sorted_acts, polarity),
+        EVIDENCE: _evidence(acts, agrees, sources.meanings, present, repeats) * polarity,
+        GRADE: _mean_grade(acts, agrees),
         ACTS: (last - first + 1).astype(np.uint32),
-        FIRST_AT: np.minimum.reduceat(sorted_acts.at, first),
-        LAST_AT: np.maximum.reduceat(sorted_acts.at, first),
+        FIRST_AT: np.minimum.reduceat(acts.at, first),
+        LAST_AT: np.maximum.reduceat(acts.at, first),
     }
-    pairs = rows.frame().with_columns(**{name: pl.Series(array) for name, array in columns.items()})
-    return pairs.cast({FIRST_AT: frames.UTC, LAST_AT: frames.UTC})
-
-
-def _ids(acts: pl.LazyFrame, column: str) -> pl.DataFrame:
-    return acts.group_by(column).agg().sort(column).collect()
+    found = pairs.frame().with_columns(
+        **{name: pl.Series(array) for name, array in columns.items()}
+    )
+    return found.cast({FIRST_AT: frames.UTC, LAST_AT: frames.UTC})
 
 
 @dataclass(frozen=True)
-class _Named:
-    """Keys of pairs, and the ids that their halves stand for."""
+class _Pairs:
+    """Keys of pairs, and the ids that they stand for."""
 
-    users: pl.DataFrame
-    products: pl.DataFrame
+    sources: _Sources
     key: NDArray[np.uint64]
 
     def frame(self, chosen: NDArray[Any] | slice = slice(None)) -> pl.DataFrame:
-        key = self.key[chosen]
-        return pl.select(
-            pl.lit(self.users[USER]).gather(key >> np.uint64(32)),
-            pl.lit(self.products[PRODUCT]).gather(key & np.uint64(0xFFFFFFFF)),
-        )
+        users, products = self.sources.users.ids, self.sources.products.ids
+        user, product = np.divmod(self.key[chosen], np.uint64(products.len()))
+        return pl.DataFrame([users.gather(user), products.gather(product)])
 
 
-def _encode(
-    acts: pl.LazyFrame, users: pl.DataFrame, products: pl.DataFrame, names: list[str]
-) -> pl.DataFrame:
-    """Replaces strings by numbers that sort alike, because sorting strings costs ten times more."""
-    values = [VALUE] if _valued(acts) else []
-    coded = (
-        acts.select(
-            _joinable(users),
-            _joinable(products),
-            pl.col(ACTION).cast(pl.Enum(names), strict=False).to_physical(),
-            pl.col(AT).to_physical(),
-            *values,
-        )
-        .join(_numbers(users, "u"), on=USER)
-        .join(_numbers(products, "p"), on=PRODUCT)
-        .select(
-            (pl.col("u").cast(pl.UInt64) * pl.lit(2**32, pl.UInt64) + pl.col("p")).alias("key"),
-            AT,
-            ACTION,
-            *values,
-        )
-        .collect()
-    )
-    if coded[ACTION].null_count():
-        unknown = acts.filter(~pl.col(ACTION).is_in(names)).select(ACTION).first().collect()
-        raise FrameError("events", ACTION, f"unknown: {unknown.item()!r}")
-    return coded
-
-
-def _valued(acts: pl.LazyFrame) -> bool:
-    if VALUE not in acts.collect_schema():
-        return False
-    return bool(acts.select(pl.col(VALUE).is_not_null().any()).collect().item())
-
-
-def _joinable(ids: pl.DataFrame) -> pl.Expr:
-    """Hashes in the place of ids where no two ids share one: joins on numbers are twice as fast."""
-    column = pl.col(ids.columns[0])
-    return column if ids.to_series().hash().is_duplicated().any() else column.hash()
-
-
-def _numbers(ids: pl.DataFrame, name: str) -> pl.LazyFrame:
-    return ids.lazy().with_row_index(name).select(name, _joinable(ids))
-
-
-def _sort(coded: pl.DataFrame, actions: Actions, now: datetime) -> _Acts:
-    in_order = coded.sort("key")
-    key, at, action = (in_order[name].to_numpy() for name in ("key", AT, ACTION))
-    weight, polarity, half_life = (
-        np.array([row[name] for row in actions.values()])
-        for name in ("weight", "polarity", "half_life_days")
-    )
-    present = pl.Series([now]).cast(frames.UTC).to_physical().item()
-    age = np.maximum(present - at, 0)
-    units = np.exp2(age * (-1 / (DAY * half_life))[action])
-    units *= (UNITS * weight)[action]
+def _evidence(
+    acts: _Acts, agrees: NDArray[np.bool_], meanings: Meanings, present: int, repeats: float
+) -> NDArray[np.float64]:
+    """Of each pair the sum of its agreeing acts, class by class."""
+    power = 1 / (1 - repeats)
+    age = np.maximum(present - acts.at, 0)
+    units = np.exp2(age * (-power / (DAY * meanings.half_life))[acts.meaning])
+    units *= (UNITS * meanings.weight**power)[acts.meaning]
     whole = np.rint(units, out=units).astype(np.int64)
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    sign = polarity.astype(np.int8)[action]
-    return _Acts(key, at, sign, whole, _grades(in_order, key, action, sign), starts)
+    whole *= agrees
+    if repeats == 0:
+        total: NDArray[np.float64] = np.add.reduceat(whole, acts.starts) / UNITS
+        return total
+    kind = meanings.kind[acts.meaning]
+    classes = np.unique(meanings.kind[meanings.polarity != 0])
+    return sum(
+        (np.add.reduceat(whole * (kind == each), acts.starts) / UNITS) ** (1 / power)
+        for each in classes
+    )  # type: ignore[return-value]
 
 
-def _grades(
-    acts: pl.DataFrame, key: NDArray[np.uint64], action: Integers, polarity: NDArray[np.int8]
-) -> Integers | None:
-    if VALUE not in acts.columns:
-        return None
-    values = acts[VALUE].fill_null(np.nan).to_numpy()
-    grades = grade_acts(key >> np.uint64(32), action, values, polarity)
-    return np.rint(grades * UNITS).astype(np.int64)
-
-
-def _last_opinion(
-    acts: _Acts, rows: _Named, events: pl.LazyFrame, actions: Actions
-) -> NDArray[np.int8]:
+def _last_opinion(acts: _Acts, pairs: _Pairs) -> NDArray[np.int8]:
     highest, lowest = (
         extreme.reduceat(acts.polarity, acts.starts) for extreme in (np.maximum, np.minimum)
     )
     polarity: NDArray[np.int8] = np.sign(highest + lowest)
     torn = highest - lowest == 2
     if torn.any():
-        polarity[torn] = _settled(acts, rows, torn, events, actions)
+        polarity[torn] = _settled(acts, pairs, torn)
     return polarity
 
 
-def _settled(
-    acts: _Acts, rows: _Named, torn: NDArray[np.bool_], events: pl.LazyFrame, actions: Actions
-) -> NDArray[np.int8]:
+def _settled(acts: _Acts, pairs: _Pairs, torn: NDArray[np.bool_]) -> NDArray[np.int8]:
     """Polarity of the last opinionated act of the pairs whose acts contradict."""
     lengths = np.diff(acts.starts, append=len(acts.key))
     member = np.repeat(torn, lengths)
@@ -266,51 +289,38 @@ def _settled(
     liked, disliked = (
         np.maximum.reduceat(np.where(sign == wanted, at, NEVER), starts) for wanted in (1, -1)
     )
-    polarity: NDArray[np.int8] = np.sign(liked - disliked).astype(np.int8)
+    polarity: NDArray[np.int8] = np.sign(
+        (liked > disliked).astype(np.int8) - (liked < disliked).astype(np.int8)
+    )
     tied = polarity == 0
     if tied.any():
-        polarity[tied] = _greatest_id(
-            rows.frame(np.flatnonzero(torn)[tied]), liked[tied], events, actions
-        )
+        named = pairs.frame(np.flatnonzero(torn)[tied])
+        polarity[tied] = _greatest_id(named, liked[tied], pairs.sources)
     return polarity
 
 
-def _greatest_id(
-    pairs: pl.DataFrame, at: Integers, events: pl.LazyFrame, actions: Actions
-) -> NDArray[np.int8]:
+def _greatest_id(pairs: pl.DataFrame, at: Integers, sources: _Sources) -> NDArray[np.int8]:
     """Polarity of the opinionated act with the greatest event id among those at one moment."""
-    opinions = {name: row[POLARITY] for name, row in actions.items() if row[POLARITY]}
+    events = sources.events
     if EVENT not in events.collect_schema():
         events = events.with_columns(pl.lit(None, pl.String).alias(EVENT))
     moments = pairs.with_columns(pl.Series(AT, at).cast(frames.UTC))
+    opinion = sources.meanings.opinions(valued=sources.valued).alias(POLARITY)
     last = (
-        events.filter(pl.col(ACTION).is_in(list(opinions)))
-        .join(moments.lazy(), on=[USER, PRODUCT, AT], how="semi")
-        .select(USER, PRODUCT, EVENT, pl.col(ACTION).replace_strict(opinions, return_dtype=pl.Int8))
-        .sort(EVENT, ACTION, nulls_last=False)
+        events.join(moments.lazy(), on=[USER, PRODUCT, AT], how="semi")
+        .select(USER, PRODUCT, EVENT, opinion)
+        .filter(pl.col(POLARITY) != 0)
+        .sort(EVENT, POLARITY, nulls_last=False)
         .unique([USER, PRODUCT], keep="last", maintain_order=True)
         .collect()
     )
     found = pairs.join(last, on=[USER, PRODUCT], how="left", maintain_order="left")
-    return found[ACTION].to_numpy()
+    return found[POLARITY].to_numpy()
 
 
-def _mean_grade(acts: _Acts, polarity: NDArray[np.int8]) -> NDArray[np.float64]:
+def _mean_grade(acts: _Acts, agrees: NDArray[np.bool_]) -> NDArray[np.float64]:
     if acts.grade is None:
-        return np.ones(len(polarity))
-    agrees = _agree(acts, polarity)
+        return np.ones(len(acts.starts))
     number = np.add.reduceat(agrees, acts.starts, dtype=np.int64)
     total: Integers = np.add.reduceat(acts.grade * agrees, acts.starts)
     return np.where(number > 0, total / np.maximum(number, 1) / UNITS, 1.0)
-
-
-def _agree(acts: _Acts, polarity: NDArray[np.int8]) -> NDArray[np.bool_]:
-    lengths = np.diff(acts.starts, append=len(acts.key))
-    agrees: NDArray[np.bool_] = acts.polarity == np.repeat(polarity, lengths)
-    return agrees
-
-
-def _agreeing(acts: _Acts, polarity: NDArray[np.int8]) -> Integers:
-    agrees = _agree(acts, polarity)
-    total: Integers = np.add.reduceat(acts.units * agrees, acts.starts)
-    return total * polarity.astype(np.int64)

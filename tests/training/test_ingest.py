@@ -97,7 +97,7 @@ def test_a_mapping_file_says_the_same_as_flags(write):
         ("[events]\nrename = 3", "events.rename"),
         ("[rating]\nlike_at = 'x'", "rating.like_at"),
         ("[rating]\nlike_at = 2\ndislike_at = 3", "dislike_at"),
-        ("[defaults]\nuser_id = 'x'", "defaults.user_id"),
+        ("[defaults]\nproduct_id = 'x'", "defaults.product_id"),
         ("[", "file"),
     ],
 )
