@@ -17,16 +17,19 @@ import structlog
 from flask import Flask
 
 from api import problems
-from api.http import access, consent, docs, health, products, users
+from api.http import access, consent, docs, health, intake, products, users
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
 from api.http.desk import Desk
 from api.http.edge import Edge
 from api.http.metrics import Metrics
 from engine import settings
+from engine.operations.intake import Rules
 from engine.operations.models import ModelHolder
 from engine.operations.permits import Permits
+from engine.store.catalog import Catalog
 from engine.store.home import Home
+from engine.store.inbox import Inbox
 
 MIB = 1 << 20
 
@@ -68,6 +71,9 @@ def create_app(
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         users.routes(desk, newcomers_of),
         consent.routes(home),
+        intake.routes(
+            Inbox(home, Catalog(home)), Rules.of(home, chosen["intake"]), chosen["intake"]
+        ),
         health.routes(desk, metrics),
     ]
     app, needed = _with_routes(nouns)

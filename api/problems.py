@@ -32,6 +32,7 @@ from engine.errors import (
     UnknownEntity,
     shown,
 )
+from engine.operations.intake import AnswerUnderWay
 
 MEDIA_TYPE = "application/problem+json"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -50,6 +51,7 @@ class Kind:
 TABLE: dict[type[Exception], Kind] = {
     UnknownEntity: Kind(404, "Not known"),
     DuplicateEntity: Kind(409, "Exists already"),
+    AnswerUnderWay: Kind(409, "Being answered", retry_after=1),
     DataError: Kind(422, "Not understood"),
     NotTrained: Kind(503, "No model yet", retry_after=60),
     ArtefactCorrupt: Kind(503, "No sound model", told=False, retry_after=60),

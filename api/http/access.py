@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -154,11 +154,13 @@ class Gate:
             return self._unknown(given=bool(authorization))
         if scope is None or scope not in key.scopes:
             return _lacking(scope)
-        request.environ["mokhatab.scope"] = scope
+        request.environ |= {"mokhatab.scope": scope, "mokhatab.key": key.prefix}
         within, g.limits, wait = self.requests.count(key.prefix)
         if not within:
             return _too_many(self.requests.policy, wait)
-        return _form_of_query() or (_form_of_body() if request.method in WRITING else None)
+        reads_itself = rule.endpoint in current_app.extensions["mokhatab.taking"]
+        looked_into = request.method in WRITING and not reads_itself
+        return _form_of_query() or (_form_of_body() if looked_into else None)
 
     def _key(self, authorization: str) -> Key | None:
         scheme, _, sent = authorization.partition(" ")

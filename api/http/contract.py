@@ -100,7 +100,8 @@ PROBLEMS = {
     405: "Another method; `Allow` names those there are",
     406: "None of the formats that `Accept` names",
     413: "The body is too large",
-    415: "Another content type than application/json",
+    415: "Another content type than those that are taken",
+    409: "The same Idempotency-Key is being answered",
     422: "Not understood; `fields` says which",
     429: "Too many requests; see `Retry-After`",
     500: "Something went wrong",
@@ -111,6 +112,24 @@ SCOPED = (401, 403, 404, 422, 429, 503)
 """What a route can answer that needs a key and asks the model about an id."""
 OF_MODEL = (404, 503)
 BODY = (400, 413, 415)
+TAKING = (400, 401, 403, 405, 409, 413, 415, 422, 429, 500, 503)
+"""What a route can answer that keeps rows."""
+HANDED: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "in": "header",
+        "description": about,
+        "schema": {"type": "string"} | bounds,
+    }
+    for name, about, bounds in (
+        ("Prefer", "handling=strict keeps all rows or none", {"enum": ["handling=strict"]}),
+        (
+            "Idempotency-Key",
+            "The same request under the same key changes nothing, and gets the first answer",
+            {"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+        ),
+    )
+]
 
 
 class Noun(APIBlueprint):
@@ -126,6 +145,7 @@ class Noun(APIBlueprint):
             name, __name__, abp_tags=[{"name": name, "description": about}], url_prefix=prefix
         )
         self.needed: dict[str, str | None] = {}
+        self.taking: set[str] = set()
         self._spared = () if asks_model else OF_MODEL
 
     def read(
@@ -145,6 +165,26 @@ class Noun(APIBlueprint):
     ) -> Callable[[View], View]:
         """A PUT route: what is sent takes the place of what was, whether or not something was."""
         return self._route(self.put, rule, scope, answers | _refused(scope, BODY + refusals))
+
+    def take(
+        self, rule: str, scope: str, answers: dict[int, Any], body: dict[str, Any]
+    ) -> Callable[[View], View]:
+        """A POST route that reads its body itself, as `body` tells it, and keeps rows."""
+        refused: dict[Any, Any] = {code: _problem(PROBLEMS[code]) for code in TAKING}
+        declare = self.post(
+            rule,
+            security=[{"key": [scope]}],
+            responses=answers | refused,
+            openapi_extensions={"requestBody": body, "parameters": HANDED},
+        )
+
+        def decorate(view: View) -> View:
+            endpoint = f"{self.name}.{view.__name__}"
+            self.needed[endpoint] = scope
+            self.taking.add(endpoint)
+            return cast("View", declare(view))
+
+        return decorate
 
     def _route(
         self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
@@ -188,9 +228,11 @@ def build(nouns: list[Noun], *, version: str) -> tuple[Flask, dict[str, str | No
     app.url_map.converters["id"] = Identifier
     app.url_map.merge_slashes = False
     needed: dict[str, str | None] = {}
+    app.extensions["mokhatab.taking"] = taking = set[str]()
     for noun in nouns:
         app.register_api(noun)
         needed |= noun.needed
+        taking |= noun.taking
     return app, needed
 
 

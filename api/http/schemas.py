@@ -91,6 +91,22 @@ class UsersBody(Strict):
     limit: int = Field(20, ge=1, le=100, description="At most so many segments for each")
 
 
+class Refused(Strict):
+    """A row that was not kept."""
+
+    index: int = Field(description="Its place among the rows, from 0")
+    field: str = Field(description="What is wrong with it; empty where it is the row as a whole")
+    reason: str
+
+
+class Receipt(Strict):
+    """What became of rows that were handed in; what was accepted is durable."""
+
+    received: int
+    accepted: int
+    refused: list[Refused]
+
+
 class Ready(Strict):
     status: Literal["ready", "degraded"]
     model_version: str

@@ -65,6 +65,13 @@ PROMOTIONS = sa.Table(
     ),
 )
 
+PRAGMAS = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # rows that were erased must not lie in pages that are free
+)
 MIGRATION_LOCK = 0x6D6F6B68  # any constant does: PostgreSQL's advisory locks are numbers
 
 
@@ -230,7 +237,7 @@ def in_utc(at: datetime) -> datetime:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

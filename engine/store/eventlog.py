@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -26,6 +27,8 @@ from engine.store.home import Home
 
 ROWS_AT_ONCE = 2_000_000
 """Rows of an append that are sorted in memory at once, which takes about half a gigabyte."""
+Step = tuple[str, int]
+"""Who brings rows in steps, and the number of a step; a table notes the last one of each."""
 KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT}
 KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, FOLLOWS, RESULTS)}
 
@@ -138,12 +141,13 @@ def _scan(name: str, files: list[str]) -> pl.LazyFrame:
     return pl.scan_parquet(files, glob=False)
 
 
-def upsert(home: Home, name: str, rows: pl.DataFrame) -> int:
+def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = None) -> int:
     """Merges users or products by id; returns how many rows are new or changed.
 
     The later row wins, value by value: what it lacks, or has as null, stays as it was. Further
     columns join the table. Where a column had another type, both become text unless the new
-    values fit the old type.
+    values fit the old type. Of rows that come in steps the table notes the last step, and a step
+    that is not later changes nothing: so none is taken twice, or put over what came after it.
 
     Raises:
         FrameError: the id column is missing, of another type, or holds a null.
@@ -154,13 +158,15 @@ def upsert(home: Home, name: str, rows: pl.DataFrame) -> int:
         raise FrameError(name, key, "a row has no id")
     rows = _merged(rows, key)
     with _writing(home):
+        if step is not None and step[1] <= _last_step(_path(home, name), step[0]):
+            return 0
         known = scan_table(home, name).collect()
         known, rows = _agreeing(known, rows)
         merged = _merged(pl.concat([known, rows], how="diagonal"), key)
         both = pl.concat([known, merged], how="diagonal")
         changed = both.unique().height - known.height
-        if changed:
-            replace_table(home, name, merged.sort(key), locked=True)
+        if changed or step is not None:
+            replace_table(home, name, merged.sort(key), locked=True, step=step)
     return changed
 
 
@@ -200,13 +206,23 @@ def append_results(home: Home, results: pl.DataFrame) -> int:
     return added.height
 
 
-def replace_table(home: Home, name: str, rows: pl.DataFrame, *, locked: bool = False) -> None:
-    """Puts these rows, and these columns, in the place of all that a table held, in one step."""
+def replace_table(
+    home: Home, name: str, rows: pl.DataFrame, *, locked: bool = False, step: Step | None = None
+) -> None:
+    """Puts these rows, and these columns, in the place of all that a table held, in one commit.
+
+    The commit notes the step of `upsert`, if there is one.
+    """
+    from deltalake import CommitProperties, Transaction
+
     if not locked:
         with _writing(home):
-            replace_table(home, name, rows, locked=True)
+            replace_table(home, name, rows, locked=True, step=step)
         return
-    options = {"schema_mode": "overwrite"}
+    options: dict[str, Any] = {"schema_mode": "overwrite"}
+    if step is not None:
+        noted = [Transaction(app_id=step[0], version=step[1])]
+        options["commit_properties"] = CommitProperties(app_transactions=noted)
     path = _path(home, name)
     with _durably(path):
         frame = _plain(frames.check(rows, KINDS[name]))
@@ -223,6 +239,16 @@ def _version(path: Path) -> int:
     from deltalake import DeltaTable
 
     return DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
+
+
+def _last_step(path: Path, origin: str) -> int:
+    """The last step that a table has taken from somebody; -1 where there was none."""
+    from deltalake import DeltaTable
+
+    if not DeltaTable.is_deltatable(str(path)):
+        return -1
+    taken = DeltaTable(path).transaction_version(origin)
+    return -1 if taken is None else int(taken)
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from alembic.script import ScriptDirectory
 from engine.errors import DuplicateEntity
 from engine.store import migrations
 from engine.store.catalog import TABLES, Catalog, catalog_url, open_catalog, pepper
+from engine.store.consents import CONSENTS
 from engine.store.home import Home
+from engine.store.inbox import INBOX, ORIGINS, REPLIES
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_head_names_the_newest_migration() -> None:
 def test_migrations_make_the_tables_that_the_code_names(home: Home) -> None:
     with open_catalog(home):
         found = sa.inspect(sa.create_engine(catalog_url(home), poolclass=sa.NullPool))
-    for table in TABLES.tables.values():
+    for table in {*TABLES.tables.values(), CONSENTS, INBOX, ORIGINS, REPLIES}:
         columns = {column["name"]: column for column in found.get_columns(table.name)}
         assert set(columns) == {column.name for column in table.columns}
         for column in table.columns:

@@ -1,0 +1,180 @@
+"""What is handed in: events, results, users, products, follows, up to thousands of rows at once.
+
+In: rows in JSON or NDJSON. Out: a receipt: how many were kept, and what is wrong with the others.
+Never: a receipt before its rows are durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pydantic_core
+from flask import Response, request
+from werkzeug.exceptions import BadRequest
+
+from api import problems
+from api.http import rows as reading
+from api.http import schemas
+from api.http.contract import Noun, Whole
+from engine.frames import AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
+from engine.operations.intake import Delivery, Rules, receive
+from engine.settings import Section
+from engine.signals.activitystreams import ACTS
+from engine.signals.arrivals import Judged
+from engine.store.inbox import Inbox, Reply, Ticket
+
+QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')
+"""A text as structured fields of HTTP spell it (RFC 9651)."""
+BARE = re.compile(r"[!#-~]+")
+LONGEST_KEY = 255
+
+
+def routes(inbox: Inbox, rules: Rules, chosen: Section) -> Noun:
+    """The routes that take rows; `chosen` is section `intake` of the settings of serving."""
+    noun = Noun("intake", "What is handed in, row by row", "/v1")
+
+    def take(kind: Schema) -> Response:
+        lines = reading.form_of_rows(activities=kind is EVENTS)
+        body = reading.body_of(chosen.largest_body_kib << 10)
+        handling, now = _handling(), datetime.now(UTC)
+        delivery = Delivery(
+            kind,
+            lambda: reading.parsed_rows(body, lines=lines, most=chosen.most_rows),
+            strict=handling == "strict",
+            ticket=_ticket(body, handling, now, hours=chosen.replay_hours),
+        )
+        reply = receive(inbox, delivery, rules=rules, now=now, answer=_answer)
+        response = Whole(reply.body, status=reply.status, mimetype=reply.media_type)
+        if handling:
+            response.headers["Preference-Applied"] = f"handling={handling}"
+        return response
+
+    @noun.take("/events", "events:write", {200: schemas.Receipt}, _body(EVENTS, chosen))
+    def events() -> Response:
+        """Keeps what people did: our own rows, or activities of ActivityStreams 2.0.
+
+        Rows are judged one by one: good ones are kept, bad ones come back with index, field and
+        reason. With `Prefer: handling=strict` all are kept or none. An act with an `event_id` that
+        is known already counts once.
+        """
+        return take(EVENTS)
+
+    @noun.take("/results", "events:write", {200: schemas.Receipt}, _body(RESULTS, chosen))
+    def results() -> Response:
+        """Keeps what campaigns brought, by day, channel and segment; judged as events are."""
+        return take(RESULTS)
+
+    @noun.take("/users", "events:write", {200: schemas.Receipt}, _body(USERS, chosen))
+    def users() -> Response:
+        """Keeps attributes of users: what a later row says is put over what was known."""
+        return take(USERS)
+
+    @noun.take("/products", "events:write", {200: schemas.Receipt}, _body(PRODUCTS, chosen))
+    def products() -> Response:
+        """Keeps products: what a later row says is put over what was known."""
+        return take(PRODUCTS)
+
+    @noun.take("/follows", "events:write", {200: schemas.Receipt}, _body(FOLLOWS, chosen))
+    def follows() -> Response:
+        """Keeps who follows whom; a tie that is known already counts once."""
+        return take(FOLLOWS)
+
+    return noun
+
+
+def _handling() -> str | None:
+    """What the caller prefers of bad rows (RFC 7240): strict, lenient, or says nothing of it."""
+    for preference in request.headers.get("Prefer", "").split(","):
+        name, _, value = preference.split(";")[0].partition("=")
+        wanted = value.strip().strip('"').lower()
+        if name.strip().lower() == "handling" and wanted in ("strict", "lenient"):
+            return wanted
+    return None
+
+
+def _ticket(body: bytes, handling: str | None, now: datetime, *, hours: float) -> Ticket | None:
+    """The key of the caller, as a structured field or bare, and what it was sent with.
+
+    Raises:
+        BadRequest: it is no key.
+    """
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    quoted = QUOTED.fullmatch(given.strip())
+    key = re.sub(r'\\(["\\])', r"\1", quoted[1]) if quoted else given.strip()
+    if len(key) > LONGEST_KEY or not (quoted or BARE.fullmatch(key)):
+        raise BadRequest(f"Idempotency-Key is a text of 1 to {LONGEST_KEY} ASCII characters")
+    asked = f"{request.method} {request.path} {request.mimetype} {handling}\n".encode()
+    return Ticket(
+        request.environ["mokhatab.key"],
+        key,
+        hashlib.sha256(asked + body).digest(),
+        int(now.timestamp()),
+        round(hours * 3600),
+    )
+
+
+def _answer(judged: Judged, kept: bool) -> Reply:
+    refused = judged.refused.to_dicts()
+    told: dict[str, Any] = {"received": judged.received, "accepted": judged.accepted if kept else 0}
+    if kept or not judged.received:
+        body = pydantic_core.to_json(told | {"refused": refused})
+        return Reply(200, "application/json", body)
+    some = "rows that could be kept were not, since others were bad; see `refused`"
+    detail = some if judged.accepted else "no row can be kept; see `refused`"
+    response = problems.problem(422, "Nothing was kept", detail, **told, refused=refused)
+    return Reply(response.status_code, problems.MEDIA_TYPE, response.get_data())
+
+
+def _body(kind: Schema, chosen: Section) -> dict[str, Any]:
+    """What a route takes, in the words of OpenAPI; the rows themselves are judged one by one."""
+    row: dict[str, Any] = {
+        "type": "object",
+        "required": list(kind.required),
+        "properties": {name: _described(name, dtype) for name, dtype in kind.columns.items()},
+    }
+    items = {"anyOf": [row, ACTIVITY]} if kind is EVENTS else row
+    rows = {"type": "array", "items": items, "maxItems": chosen.most_rows}
+    content: dict[str, Any] = {
+        reading.JSON: {"schema": rows},
+        reading.LINES[0]: {"schema": {"type": "string", "description": "One row to a line"}},
+    }
+    if kind is EVENTS:
+        content |= {name: {"schema": ACTIVITY} for name in reading.ACTIVITIES}
+    return {"required": True, "content": content}
+
+
+def _any_of(*types: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": name} for name in types]}
+
+
+def _described(name: str, dtype: pl.DataType | type[pl.DataType]) -> dict[str, Any]:
+    if name == AT:
+        told = "ISO 8601, or epoch seconds or milliseconds"
+        return _any_of("string", "number") | {"description": told}
+    if dtype == pl.Date:
+        return {"type": "string", "format": "date"}
+    if isinstance(dtype, pl.List):
+        return {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}
+    if dtype.is_numeric():
+        return _any_of("number", "null")
+    return _any_of("string", "number", "null")
+
+
+ACTIVITY: dict[str, Any] = {
+    "type": "object",
+    "description": "An activity of ActivityStreams 2.0",
+    "required": ["type", "actor", "object", "published"],
+    "properties": {
+        "type": {"type": "string", "enum": [*ACTS, "Create"]},
+        "id": {"type": "string"},
+        "actor": _any_of("string", "object"),
+        "object": _any_of("string", "object", "array"),
+        "published": {"type": "string", "format": "date-time"},
+    },
+}

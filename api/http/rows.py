@@ -1,0 +1,132 @@
+"""Rows in a body: a JSON array, one JSON object, or NDJSON, read strictly.
+
+In: bytes and their media type. Out: parsed values; a line that is no JSON is told apart by itself.
+Never: NaN, a key given twice, text that is no UTF-8, or more rows than allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic_core
+from flask import request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from engine.signals.arrivals import Malformed
+
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+JSON = "application/json"
+ACTIVITIES = ("application/activity+json", "application/ld+json")
+UTF_8 = ("utf-8", "utf8", "us-ascii")
+AFTER_NAME = re.compile(rb'"\s*:')
+
+
+def form_of_rows(*, activities: bool) -> bool:
+    """Whether the body of this request is NDJSON; else it is JSON.
+
+    Raises:
+        UnsupportedMediaType: it says that it is neither, in another encoding, or packed.
+    """
+    known = (JSON, *LINES, *(ACTIVITIES if activities else ()))
+    if request.mimetype not in known:
+        raise UnsupportedMediaType(f"send one of {', '.join(known)}")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in UTF_8:
+        raise UnsupportedMediaType("send it in UTF-8")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("send it unpacked, without Content-Encoding")
+    return request.mimetype in LINES
+
+
+def body_of(largest: int) -> bytes:
+    """The whole body; what is larger is refused before it is read, or as soon as it is too long.
+
+    Raises:
+        RequestEntityTooLarge: it is larger than so many bytes.
+    """
+    request.max_content_length = largest
+    if (request.content_length or 0) > largest:
+        raise RequestEntityTooLarge(f"at most {largest >> 10} KiB")
+    body = request.get_data(cache=False)
+    # A body that comes without a length is cut at the limit; whether more came is not known.
+    if request.content_length is None and len(body) >= largest:
+        raise RequestEntityTooLarge(f"less than {largest >> 10} KiB")
+    return body
+
+
+def parsed_rows(body: bytes, *, lines: bool, most: int) -> Sequence[Any]:
+    """The rows of a body in their order; of NDJSON, empty lines are no rows.
+
+    Raises:
+        BadRequest: the body is malformed JSON, or neither an array nor an object.
+        RequestEntityTooLarge: there are more rows than allowed.
+    """
+    rows = _of_lines(body, most) if lines else _of_array(body)
+    if len(rows) > most:
+        raise RequestEntityTooLarge(f"at most {most:,} rows")
+    return rows
+
+
+def _of_array(body: bytes) -> Sequence[Any]:
+    try:
+        content = _parsed(body)
+    except ValueError as error:
+        raise BadRequest(f"the body {error}") from None
+    if isinstance(content, dict):
+        return [content]
+    if not isinstance(content, list):
+        raise BadRequest("the body is neither an array nor an object")
+    return content
+
+
+def _of_lines(body: bytes, most: int) -> Sequence[Any]:
+    rows: list[Any] = []
+    for line in body.split(b"\n"):
+        if not line.strip():
+            continue
+        if len(rows) > most:
+            break
+        try:
+            rows.append(_parsed(line))
+        except ValueError as error:
+            rows.append(Malformed(str(error)))
+    return rows
+
+
+def _parsed(text: bytes) -> Any:
+    """JSON, strictly.
+
+    Raises:
+        ValueError: it is none, nested too deep, no UTF-8, or names a key twice.
+    """
+    try:
+        content = pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise ValueError("is malformed JSON") from None
+    # Each name is followed by a colon: as many names as colons after quotes are names given once.
+    # Of more, some may stand within texts; that is looked at slowly, and seldom.
+    if len(AFTER_NAME.findall(text)) != _names(content):
+        json.loads(text, object_pairs_hook=_once_each)
+    return content
+
+
+def _names(content: Any) -> float:
+    if isinstance(content, dict):
+        return len(content) if _flat(content.values()) else math.inf
+    if isinstance(content, list):
+        return sum(_names(row) for row in content)
+    return 0
+
+
+def _flat(values: Any) -> bool:
+    return not any(isinstance(value, list | dict) for value in values)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("names a key twice")
+    return found

@@ -1,0 +1,169 @@
+"""Rows in over HTTP: judged, kept durably with their answer, and moved to the event log later.
+
+In: parsed rows and a ticket where the sender may ask again. Out: receipts; the event log, grown.
+Never: an act lost or counted twice, whenever and however a process ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from engine import settings
+from engine.errors import DataError
+from engine.frames import EVENTS, FOLLOWS, RESULTS, Schema
+from engine.settings import Section
+from engine.signals.arrivals import Judged, judge_arrivals
+from engine.signals.events import Limits
+from engine.signals.tables import type_attributes
+from engine.store import eventlog
+from engine.store.catalog import open_catalog
+from engine.store.home import Home
+from engine.store.inbox import Batch, Inbox, Reply, Ticket, may_wait, moving
+
+WHICH = "\x1fwhich"
+
+
+class KeyReused(DataError):
+    """Another question was asked under this key before."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key came with another request before; make a new one")
+
+
+class AnswerUnderWay(DataError):
+    """The same key is being answered at this moment."""
+
+    def __init__(self) -> None:
+        super().__init__("a request with this Idempotency-Key is being answered; ask again soon")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What rows are judged by; read once, since it does not change while a process serves."""
+
+    limits: Limits
+    most_columns: int
+
+    @classmethod
+    def of(cls, home: Home, intake: Section) -> Rules:
+        """Takes section `intake` of the settings of serving."""
+        limits = settings.load("events", home.root)["limits"]
+        actions = settings.load_rows("actions", home.root)
+        return cls(Limits.of(limits, actions), intake.most_columns)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One request: rows for a table, parsed when they are needed; `strict` keeps all or none."""
+
+    kind: Schema
+    rows: Callable[[], Sequence[Any]]
+    strict: bool = False
+    ticket: Ticket | None = None
+
+
+def receive(
+    inbox: Inbox,
+    delivery: Delivery,
+    *,
+    rules: Rules,
+    now: datetime,
+    answer: Callable[[Judged, bool], Reply],
+) -> Reply:
+    """Keeps the good rows of a delivery and returns the answer to it, both durable.
+
+    A delivery with a ticket that was answered before changes nothing and gets that answer.
+
+    Args:
+        inbox: where rows wait.
+        delivery: the request.
+        rules: what rows are judged by.
+        now: with a time zone.
+        answer: makes the answer from the judgement and whether rows were kept.
+
+    Raises:
+        KeyReused: its ticket has the key of another question.
+        AnswerUnderWay: another request with its ticket is being answered.
+    """
+    ticket = delivery.ticket
+    with inbox.claimed(ticket) if ticket else nullcontext(True) as mine:
+        if not mine:
+            raise AnswerUnderWay
+        known = inbox.reply_to(ticket) if ticket else None
+        if known is not None:
+            reply, same = known
+            if not same:
+                raise KeyReused
+            return reply
+        judged = judge_arrivals(
+            delivery.rows(),
+            delivery.kind,
+            now=now,
+            limits=rules.limits,
+            most_columns=rules.most_columns,
+        )
+        kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
+        reply = answer(judged, kept)
+        rows = judged.good if kept else judged.good.clear()
+        inbox.add(delivery.kind.name, rows, ticket, reply)
+        return reply
+
+
+def compact(home: Home) -> dict[str, int]:
+    """Moves everything that waits to the event log, table by table; returns how many rows were new.
+
+    May be ended at any point, and run again: what the log holds already is not added again, and
+    rows leave the inbox after the log has them. Rows that come meanwhile wait for the next time.
+    """
+    if not may_wait(home):
+        return {}
+    chosen = settings.load("events", home.root)["inbox"]
+    moved: dict[str, int] = {}
+    with moving(home), open_catalog(home) as catalog:
+        inbox = Inbox(home, catalog)
+        border, origin = inbox.border(), inbox.origin()
+        for name in eventlog.KINDS:
+            parts = inbox.parts(
+                name, border, most_rows=chosen.part_rows, most_bytes=chosen.part_megabytes << 20
+            )
+            for part in parts:
+                moved[name] = moved.get(name, 0) + _move(home, name, part, origin)
+                inbox.remove(part)
+    return moved
+
+
+def _move(home: Home, name: str, part: list[Batch], origin: str) -> int:
+    frames = [batch.rows for batch in part]
+    if name == EVENTS.name:
+        return eventlog.append_events(home, pl.concat(frames))
+    if name == FOLLOWS.name:
+        return eventlog.add_follows(home, pl.concat(frames))
+    if name == RESULTS.name:
+        return eventlog.append_results(home, _once_each(frames))
+    rows = type_attributes(pl.concat(frames, how="diagonal"), eventlog.KINDS[name])
+    return eventlog.upsert(home, name, rows, step=(origin, part[-1].id))
+
+
+def _once_each(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Results of several requests, as if the log had taken one after the other.
+
+    Equal rows of one request all count; a row that an earlier request had as often does not.
+    """
+    columns = list(RESULTS.columns)
+    complete = [
+        frame.with_columns(
+            pl.lit(None, dtype).alias(name)
+            for name, dtype in RESULTS.columns.items()
+            if name not in frame.columns
+        )
+        .select(columns)
+        .with_columns(pl.int_range(pl.len()).over(columns).alias(WHICH))
+        for frame in frames
+    ]
+    return pl.concat(complete).unique(maintain_order=True).drop(WHICH)

@@ -1,0 +1,159 @@
+"""Rows as they came over the wire, judged one by one by the rules that files are judged by.
+
+In: a list of parsed JSON values and the name of their table. Out: good rows in the schema, and for
+every other its index, field and reason. Never: a good row lost to a bad one, or a row that the
+tables could not hold afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from engine.frames import EVENTS, REASON, Schema
+from engine.signals.activitystreams import is_activity, read_activity
+from engine.signals.events import ROW, ROW_NUMBER, Limits, judge_events
+from engine.signals.tables import judge_rows
+
+FIELD, INDEX = "field", "index"
+REFUSED = pl.Schema({INDEX: pl.UInt32, FIELD: pl.String, REASON: pl.String})
+NESTED = (list, dict, bool)
+ATTRIBUTE = re.compile(r"[^\x00-\x20\x7f ,;{}()=\"'`\\]{1,64}")
+"""Names of columns that Parquet, Delta and SQL all hold without quoting anything."""
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """In the place of a row: a line that was no JSON, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the rows: `refused` has index (from 0), field and reason, sorted by index."""
+
+    received: int
+    good: pl.DataFrame
+    refused: pl.DataFrame
+
+    @property
+    def accepted(self) -> int:
+        return self.received - self.refused.height
+
+
+def judge_arrivals(
+    rows: Sequence[Any], kind: Schema, *, now: datetime, limits: Limits, most_columns: int
+) -> Judged:
+    """Separates rows that a table can hold from those that it cannot.
+
+    Events may be ActivityStreams objects. Of users and products, whatever the schema does not name
+    is an attribute; values of attributes become text, as those of files do.
+
+    Args:
+        rows: parsed JSON, or `Malformed`.
+        kind: one of `EVENTS`, `USERS`, `PRODUCTS`, `FOLLOWS`, `RESULTS`.
+        now: with a time zone; events ahead of it are refused.
+        limits: as for files.
+        most_columns: a row that names more columns is refused, and a column that comes when so
+            many are known already.
+    """
+    columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in kind.required}
+    refused: dict[int, str] = {}
+    open_ended = kind.name in ("users", "products")
+    for index, given in enumerate(rows):
+        row = _row(given, kind)
+        if isinstance(row, str):
+            refused[index] = row
+            continue
+        for name, value in row.items():
+            values = columns.get(name)
+            if values is None:
+                if value is None or (name not in kind.columns and not open_ended):
+                    continue
+                if reason := _bad_name(name, kind, columns, most_columns):
+                    refused.setdefault(index, reason)
+                    continue
+                values = columns[name] = [None] * len(rows)
+            values[index] = value
+    texts = {name: _texts(name, values, kind, refused) for name, values in columns.items()}
+    frame = pl.DataFrame(list(texts.values())).with_row_index(ROW_NUMBER)
+    if refused:
+        frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))
+    if kind is EVENTS:
+        good, bad = judge_events(frame, now=now, limits=limits)
+    else:
+        good, bad = judge_rows(frame, kind, id_bytes=limits.id_bytes)
+    told = dict(sorted({**refused, **dict(zip(bad[ROW], bad[REASON], strict=True))}.items()))
+    return Judged(len(rows), good, _refused(told, set(columns) | set(kind.columns)))
+
+
+def _row(given: Any, kind: Schema) -> dict[str, Any] | str:
+    if isinstance(given, Malformed):
+        return given.reason
+    if not isinstance(given, dict):
+        return "is no object"
+    if kind is EVENTS and is_activity(given):
+        return read_activity(given)
+    return given
+
+
+def _bad_name(
+    name: str, kind: Schema, columns: dict[str, list[Any]], most_columns: int
+) -> str | None:
+    if name in kind.columns:
+        return None
+    if not ATTRIBUTE.fullmatch(name):
+        return "names a column that cannot be kept; letters, digits, _ - . are safe, at most 64"
+    if name.lower() in {known.lower() for known in columns}:
+        return "names a column that differs from another in case only"
+    if len(columns) >= most_columns:
+        return f"names a column beyond the {most_columns} that one request may name"
+    return None
+
+
+def _texts(name: str, values: list[Any], kind: Schema, refused: dict[int, str]) -> pl.Series:
+    """A column as text; what JSON nests is text where it is an attribute or a list of tags."""
+    if not {type(value) for value in values} <= {str, type(None)}:
+        plain = name in kind.columns and not isinstance(kind.columns[name], pl.List)
+        for index, value in enumerate(values):
+            if value is None or isinstance(value, str):
+                continue
+            if plain and isinstance(value, NESTED):
+                refused.setdefault(index, f"{name} is not {_wanted(kind, name)}")
+                values[index] = None
+            elif isinstance(value, NESTED):
+                values[index] = json.dumps(value, ensure_ascii=False)
+            else:
+                values[index] = str(value)
+    return pl.Series(name, values, pl.String)
+
+
+def _wanted(kind: Schema, name: str) -> str:
+    dtype = kind.columns[name]
+    if dtype == pl.String:
+        return "text"
+    return "a number" if dtype.is_numeric() else "a time"
+
+
+def _refused(reasons: dict[int, str], known: set[str]) -> pl.DataFrame:
+    """The field is the first word of a reason, where that is a column's name."""
+    fields = [reason.split(" ", 1)[0] for reason in reasons.values()]
+    return pl.DataFrame(
+        {
+            INDEX: list(reasons),
+            FIELD: [field if field in known or field in ACTIVITY else "" for field in fields],
+            REASON: list(reasons.values()),
+        },
+        schema=REFUSED,
+    )
+
+
+ACTIVITY = ("type", "object")
+"""Fields of activities that reasons speak of."""

@@ -1,0 +1,376 @@
+"""Rows in over HTTP: judged one by one, durable when acknowledged, answered once."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from engine.frames import EVENTS
+from engine.operations.intake import compact
+from engine.operations.keys import replace_key
+from engine.store.eventlog import scan_events, scan_table
+from engine.store.home import Home
+from engine.store.inbox import Inbox
+from tests.api.conftest import Asker
+
+NDJSON = "application/x-ndjson"
+
+
+@pytest.fixture
+def ask(own: Callable[..., Asker]) -> Asker:
+    return own(model=False)
+
+
+def home_of(ask: Asker) -> Home:
+    return ask.app.extensions["mokhatab.holder"]._home
+
+
+def act(number: int = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "user_id": f"u{number}",
+        "product_id": "p1",
+        "action": "like",
+        "occurred_at": "2026-01-02T03:04:05Z",
+    } | more
+
+
+def kept(ask: Asker) -> list[dict[str, Any]]:
+    """What the log holds once everything was moved to it."""
+    compact(home_of(ask))
+    return scan_events(home_of(ask)).sort("user_id", "event_id").collect().to_dicts()
+
+
+def test_good_rows_are_kept_and_bad_ones_come_back(ask: Asker) -> None:
+    rows = [act(0), act(1, action="lick"), 7, act(2, user_id=""), act(3), {"user_id": ["x"]}]
+    answer = ask.post("/v1/events", json=rows)
+    assert answer.status_code == 200
+    assert answer.json["received"] == 6
+    assert answer.json["accepted"] == 2
+    assert answer.json["refused"] == [
+        {"index": 1, "field": "action", "reason": "action is unknown"},
+        {"index": 2, "field": "", "reason": "is no object"},
+        {"index": 3, "field": "user_id", "reason": "user_id is missing"},
+        {"index": 5, "field": "user_id", "reason": "user_id is not text"},
+    ]
+    assert [row["user_id"] for row in kept(ask)] == ["u0", "u3"]
+
+
+def test_none_good_is_a_problem(ask: Asker) -> None:
+    answer = ask.post("/v1/events", json=[act(action="lick")])
+    assert answer.status_code == 422
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["refused"] == [
+        {"index": 0, "field": "action", "reason": "action is unknown"}
+    ]
+    assert (answer.json["received"], answer.json["accepted"]) == (1, 0)
+    assert ask.post("/v1/events", json=[]).json == {"received": 0, "accepted": 0, "refused": []}
+
+
+def test_strict_keeps_all_or_none(ask: Asker) -> None:
+    strict = {"Prefer": "respond-async, handling=strict"}
+    answer = ask.post("/v1/events", json=[act(0), act(1, action="lick")], headers=strict)
+    assert (answer.status_code, answer.json["accepted"]) == (422, 0)
+    assert answer.json["refused"][0]["index"] == 1
+    assert answer.headers["Preference-Applied"] == "handling=strict"
+    assert kept(ask) == []
+    assert ask.post("/v1/events", json=[act(0)], headers=strict).json["accepted"] == 1
+    assert len(kept(ask)) == 1
+
+
+def test_lines_are_judged_one_by_one_too(ask: Asker) -> None:
+    lines = [
+        json.dumps(act(0)).encode(),
+        b"",
+        b"{",
+        b'{"user_id": "a", "user_id": "b"}',
+        json.dumps(act(1, value=float("nan"))).encode(),
+        b"\xff",
+        json.dumps(act(2, text='says "x": and "y":')).encode() + b"\r",
+        b"[" * 5000,
+        json.dumps(act(3, value=10**400)).encode(),
+    ]
+    answer = ask.post("/v1/events", data=b"\n".join(lines), content_type=NDJSON)
+    assert answer.status_code == 200
+    refused = {row["index"]: row["reason"] for row in answer.json["refused"]}
+    assert refused == {
+        1: "is malformed JSON",
+        2: "names a key twice",
+        3: "is malformed JSON",
+        4: "is malformed JSON",
+        6: "is malformed JSON",
+        7: "value is not finite",
+    }
+    assert [row["user_id"] for row in kept(ask)] == ["u0", "u2"]
+
+
+def test_activities_need_no_translation(ask: Asker) -> None:
+    like = {
+        "@context": "https://www.w3.org/ns/activitystreams",
+        "id": "https://x.example/1",
+        "type": "Like",
+        "actor": "https://x.example/alice",
+        "object": "https://shop.example/7",
+        "published": "2026-01-02T03:04:05Z",
+    }
+    undo = like | {"id": "https://x.example/2", "type": "Undo", "object": like}
+    bad = like | {"type": "Dance"}
+    one = ask.post("/v1/events", data=json.dumps(like), content_type="application/activity+json")
+    assert (one.status_code, one.json["accepted"]) == (200, 1)
+    more = ask.post("/v1/events", json=[undo, bad, act(1)])
+    assert [(row["index"], row["field"]) for row in more.json["refused"]] == [(1, "type")]
+    assert [(row["action"], row["event_id"], row["object_id"]) for row in kept(ask)][:2] == [
+        ("like", "https://x.example/1", None),
+        ("undo", "https://x.example/2", "https://x.example/1"),
+    ]
+
+
+def test_a_kept_row_is_what_was_sent(ask: Asker) -> None:
+    text = "é e\u0301 \u202eRTL \u200d میخوام؟"
+    row = act(1, user_id=17, event_id="e", text=text, value=-0.1, channel="x", language="fa")
+    assert ask.post("/v1/events", json=[row]).json["accepted"] == 1
+    (found,) = kept(ask)
+    assert set(found) == set(EVENTS.columns)
+    assert (found["user_id"], found["text"], found["value"]) == ("17", text, -0.1)
+
+
+def test_the_same_act_counts_once_however_often_it_is_sent(ask: Asker) -> None:
+    for _ in range(3):
+        assert ask.post("/v1/events", json=[act(1), act(1), act(2)]).json["accepted"] == 3
+    compact(home_of(ask))
+    ask.post("/v1/events", json=[act(1)])
+    assert [row["user_id"] for row in kept(ask)] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "row", "columns"),
+    [
+        ("users", {"user_id": "a", "city": "شیراز", "age": 34, "beta": True}, ["user_id", "age"]),
+        ("products", {"product_id": "p", "name": "Shoe", "tags": ["a", "b"]}, ["tags"]),
+        ("follows", {"follower_id": "a", "followee_id": "b"}, ["follower_id", "followee_id"]),
+        (
+            "results",
+            {
+                "date": "2026-01-02",
+                "channel": "x",
+                "impressions": 9,
+                "clicks": 1,
+                "spend": 0.5,
+            },
+            ["impressions", "spend"],
+        ),
+    ],
+)
+def test_tables_are_handed_in_the_same_way(
+    ask: Asker, path: str, row: dict[str, Any], columns: list[str]
+) -> None:
+    bad = {name: [1] if name == columns[0] else value for name, value in row.items()}
+    bad = {} if path == "products" else bad
+    answer = ask.post(f"/v1/{path}", json=[row, bad])
+    assert answer.status_code == 200, answer.text
+    assert [one["index"] for one in answer.json["refused"]] == [1]
+    assert compact(home_of(ask)) == {path: 1}
+    (found,) = scan_table(home_of(ask), path).collect().to_dicts()
+    assert {name: found[name] for name in columns} == {name: row[name] for name in columns}
+    assert compact(home_of(ask)) == {}
+
+
+def test_what_is_said_later_of_a_user_is_put_over_what_was_known(ask: Asker) -> None:
+    for city in ("Shiraz", "Tabriz", "Rasht"):
+        ask.post("/v1/users", json=[{"user_id": "a", "city": city, f"in_{city}": 1}])
+        if city == "Shiraz":
+            compact(home_of(ask))
+    compact(home_of(ask))
+    found = scan_table(home_of(ask), "users").collect().to_dicts()
+    assert found == [
+        {"user_id": "a", "city": "Rasht", "in_Shiraz": 1, "in_Tabriz": 1, "in_Rasht": 1}
+    ]
+
+
+def test_results_count_as_if_the_log_had_taken_one_request_after_the_other(ask: Asker) -> None:
+    row = {"date": "2026-01-02", "channel": "x", "impressions": 9, "clicks": 1, "spend": 0.5}
+    ask.post("/v1/results", json=[row, row])
+    ask.post("/v1/results", json=[row])
+    ask.post("/v1/results", json=[row, row, row])
+    assert compact(home_of(ask)) == {"results": 3}
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 65, "", "a\x00", "User_ID", "\x1frow", "a;b"])
+def test_attributes_that_no_table_could_hold_are_refused(ask: Asker, name: str) -> None:
+    answer = ask.post("/v1/users", json=[{"user_id": "a", name: 1}, {"user_id": "b", "ok": 1}])
+    assert [row["index"] for row in answer.json["refused"]] == [0]
+    assert compact(home_of(ask)) == {"users": 1}
+
+
+def test_columns_do_not_grow_without_end(ask: Asker) -> None:
+    rows = [{"user_id": str(n), f"c{n}": 1} for n in range(400)]
+    answer = ask.post("/v1/users", json=rows)
+    assert (answer.json["accepted"], len(answer.json["refused"])) == (255, 145)
+
+
+@pytest.mark.parametrize(
+    ("body", "form", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"7", "application/json", 400),
+        (b"[NaN]", "application/json", 400),
+        (b'[{"a": 1, "a": 2}]', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'[{"value": ' + b"9" * 1_000_000 + b"}]", "application/json", 400),
+        (b'["\xff"]', "application/json", 400),
+        (b'["\\ud800"]', "application/json", 400),
+        (b"[]", "text/plain", 415),
+        (b"[]", "application/json; charset=utf-16", 415),
+        (b"", "", 415),
+        (b"[" + b" " * (17 << 20) + b"]", "application/json", 413),
+        (b"[" + b"{}," * 10_000 + b"{}]", "application/json", 413),
+        (b"{}\n" * 10_001, NDJSON, 413),
+    ],
+)
+def test_bodies_that_are_none_are_refused_whole(
+    ask: Asker, body: bytes, form: str, status: int
+) -> None:
+    answer = ask.post("/v1/events", data=body, content_type=form)
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"
+    assert kept(ask) == []
+
+
+def test_packed_bodies_are_refused(ask: Asker) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    answer = ask.post("/v1/events", data=b"\x1f\x8b", headers=headers, content_type=NDJSON)
+    assert answer.status_code == 415
+
+
+def test_activities_are_events_alone(ask: Asker) -> None:
+    form = "application/activity+json"
+    assert ask.post("/v1/users", data=b"{}", content_type=form).status_code == 415
+
+
+def test_writing_needs_its_scope(ask: Asker) -> None:
+    ask.key = replace_key(home_of(ask), name="poor", scopes=["segments:read"])
+    answer = ask.post("/v1/events", json=[act()])
+    assert answer.status_code == 403
+    assert 'scope="events:write"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("status", [200, 422])
+def test_the_same_key_gets_the_first_answer_byte_for_byte(ask: Asker, status: int) -> None:
+    rows = [act(0), act(1, action="lick")] if status == 200 else [act(1, action="lick")]
+    headers = {"Idempotency-Key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
+    first, again = (ask.post("/v1/events", json=rows, headers=headers) for _ in range(2))
+    assert first.status_code == again.status_code == status
+    assert first.data == again.data
+    assert first.content_type == again.content_type
+    assert len(kept(ask)) == (status == 200)
+    bare = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+    assert ask.post("/v1/events", json=rows, headers=bare).data == first.data
+
+
+def test_another_request_under_the_same_key_is_refused(ask: Asker) -> None:
+    headers = {"Idempotency-Key": "k"}
+    assert ask.post("/v1/events", json=[act(0)], headers=headers).status_code == 200
+    others = [
+        ask.post("/v1/events", json=[act(1)], headers=headers),
+        ask.post("/v1/users", json=[act(0)], headers=headers),
+        ask.post("/v1/events", json=[act(0)], headers=headers | {"Prefer": "handling=strict"}),
+    ]
+    assert [answer.status_code for answer in others] == [422, 422, 422]
+    assert "make a new one" in others[0].json["detail"]
+    assert [row["user_id"] for row in kept(ask)] == ["u0"]
+
+
+def test_keys_of_two_callers_are_two(ask: Asker) -> None:
+    headers = {"Idempotency-Key": "k"}
+    ask.post("/v1/events", json=[act(0)], headers=headers)
+    ask.key = replace_key(home_of(ask), name="other", scopes=["events:write"])
+    assert ask.post("/v1/events", json=[act(1)], headers=headers).status_code == 200
+    assert len(kept(ask)) == 2
+
+
+def test_answers_are_forgotten_in_time(own: Callable[..., Asker]) -> None:
+    ask = own("[intake]\nreplay_hours = 0.001\n", model=False)
+    headers = {"Idempotency-Key": "k"}
+    ask.post("/v1/events", json=[act(0)], headers=headers)
+    with sqlite3.connect(home_of(ask).catalog) as records:
+        records.execute("UPDATE replies SET until = until - 10")
+    records.close()
+    assert ask.post("/v1/events", json=[act(1)], headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", "é", "k" * 256, '"' + "k" * 256 + '"'])
+def test_what_is_no_key_is_refused(ask: Asker, key: str) -> None:
+    answer = ask.post("/v1/events", json=[act()], headers={"Idempotency-Key": key})
+    assert answer.status_code == 400
+    assert kept(ask) == []
+
+
+def test_fifty_at_once_under_one_key_have_one_effect(ask: Asker) -> None:
+    headers = {"Idempotency-Key": "once"}
+    answers: list[tuple[int, bytes]] = []
+    start = threading.Barrier(50)
+
+    def send() -> None:
+        start.wait()
+        answer = ask.app.test_client().post(
+            "/v1/events",
+            json=[{"user_id": "a", "product_id": "p", "action": "view", "occurred_at": 1767323045}],
+            headers=headers | {"Authorization": f"Bearer {ask.key}"},
+        )
+        answers.append((answer.status_code, answer.data))
+
+    threads = [threading.Thread(target=send) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {status for status, _ in answers} <= {200, 409}
+    assert len({data for status, data in answers if status == 200}) == 1
+    with sqlite3.connect(home_of(ask).catalog) as records:
+        assert records.execute("SELECT sum(rows) FROM inbox").fetchone() == (1,)
+    records.close()
+
+
+def test_nothing_is_acknowledged_that_could_not_be_kept(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.store.inbox._batch", full)
+        answer = ask.post("/v1/events", json=[act()], headers={"Idempotency-Key": "k"})
+    assert answer.status_code >= 500
+    assert ask.post("/v1/events", json=[act()], headers={"Idempotency-Key": "k"}).status_code == 200
+    assert len(kept(ask)) == 1
+
+
+def test_neither_log_nor_figures_name_a_person(ask: Asker) -> None:
+    ask.post("/v1/events", json=[act(0, user_id="canary-user", text="canary-text")])
+    ask.post("/v1/events", json=[act(0, user_id="canary-user", action="canary-act")])
+    text = ask.log.getvalue().decode() + ask.client.get("/metrics").text
+    assert "canary" not in text
+
+
+def test_rows_that_wait_are_counted_and_forgotten_by_person(ask: Asker) -> None:
+    from engine.store.catalog import open_catalog
+
+    ask.post("/v1/events", json=[act(0), act(1), act(2, target_user_id="u1")])
+    ask.post("/v1/follows", json=[{"follower_id": "u3", "followee_id": "u1"}])
+    ask.post("/v1/users", json=[{"user_id": "u1", "city": "Yazd"}, {"user_id": "u0"}])
+    with open_catalog(home_of(ask)) as catalog:
+        inbox = Inbox(home_of(ask), catalog)
+        assert inbox.waiting() == {"events": 3, "follows": 1, "users": 2}
+        assert inbox.events_of(["u1"])["user_id"].to_list() == ["u1"]
+        assert inbox.forget("u1") == 4
+        assert inbox.waiting() == {"events": 1, "users": 1}
+    files = list(home_of(ask).root.glob("catalog*"))
+    assert len(files) >= 2
+    assert not [file for file in files if b"Yazd" in file.read_bytes()]
+    assert [row["user_id"] for row in kept(ask)] == ["u0"]
+    assert pl.concat([scan_table(home_of(ask), "users").collect()])["user_id"].to_list() == ["u0"]
