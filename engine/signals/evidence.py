@@ -7,10 +7,11 @@ rows that matters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from engine.frames import (
     PRODUCT,
     USER,
 )
-from engine.signals.coding import Actions, Coded, Meanings, Named, encode_acts, has_values
+from engine.signals.coding import Actions, Coded, Meanings, Named, Shelf, encode_acts, has_values
 from engine.signals.grading import grade_acts
 from engine.signals.undo import live_events
 
@@ -46,8 +47,6 @@ DAY = 86_400_000_000
 UNITS = 2.0**36
 """Evidence is summed in whole units of 2**-36, because sums of integers know no order."""
 NEVER = np.iinfo(np.int64).min
-ROWS_AT_ONCE = 12_000_000
-"""Acts that are summed at once, which takes about a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -172,19 +171,31 @@ def _pairs(
     sources = _Sources(acts, users, products, meanings, valued)
     if users.ids.is_empty():
         return
-    coded = encode_acts(acts, users, products, meanings, valued=valued)
+    shelves = encode_acts(acts, users, products, meanings, valued=valued)
     present = pl.Series([now]).cast(frames.UTC).to_physical().item()
-    borders = _borders(users.acts)
-    for first, end in pairwise(borders):
-        some = coded if len(borders) == 2 else coded.between(first, end)
-        sorted_acts = _sort(some, products.ids.len(), meanings)
-        yield _sum_up(sorted_acts, sources, present, repeats)
+
+    def weigh(shelf: Shelf) -> pl.DataFrame:
+        return _sum_up(_sort(shelf.take(), products.ids.len(), meanings), sources, present, repeats)
+
+    yield from _side_by_side(weigh, shelves)
 
 
-def _borders(acts: Integers) -> list[int]:
-    """Where ranges of users begin and end, so that each has about as many acts as fit at once."""
-    ranges = np.cumsum(acts, dtype=np.int64) // ROWS_AT_ONCE
-    return [0, *(np.flatnonzero(np.diff(ranges)) + 1).tolist(), acts.size]
+def _side_by_side(
+    work: Callable[[Shelf], pl.DataFrame], shelves: list[Shelf]
+) -> Iterator[pl.DataFrame]:
+    """Results in the order of the shelves, no more of them at once than there are threads."""
+    workers = pl.thread_pool_size()
+    if len(shelves) == 1 or workers == 1:
+        yield from map(work, shelves)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[pl.DataFrame]] = deque()
+        for shelf in shelves:
+            waiting.append(pool.submit(work, shelf))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _sort(acts: Coded, products: int, meanings: Meanings) -> _Acts:

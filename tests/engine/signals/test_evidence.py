@@ -122,6 +122,50 @@ def test_an_act_and_its_undo_leave_no_trace(rows, user, product):
     assert_frame_equal(weigh(table(undone, *rows, done)), weigh(table(*rows)), check_exact=True)
 
 
+def test_stars_decide_what_a_review_speaks_for_and_one_without_is_only_seen():
+    for stars, polarity in ((5.0, 1), (4.0, 1), (3.0, 0), (2.0, -1), (1.0, -1), (None, 0)):
+        row = pair(act("1", "u", "p", "review", value=stars))
+        assert row["polarity"] == polarity
+        assert row["evidence"] == ACTIONS["review"]["weight"] * polarity
+
+
+def test_a_later_review_overrules_a_like_and_ties_go_by_id():
+    like, review = act("1", "u", "p", "like", 2), act("2", "u", "p", "review", 1, value=1.0)
+    assert pair(like, review)["polarity"] == -1
+    at_once = like | {"occurred_at": review["occurred_at"]}
+    assert pair(at_once, review)["polarity"] == -1
+    assert pair(at_once | {"event_id": "3"}, review)["polarity"] == 1
+
+
+def test_repeated_likes_say_less_each_time():
+    rows = [act(str(at), "u", "p", "like") for at in range(4)]
+    found = [
+        weigh(table(*rows), repeats=repeats).row(0, named=True)["evidence"]
+        for repeats in (0.0, 0.25, 0.5)
+    ]
+    assert found == pytest.approx([4.0, 4**0.75, 2.0])
+
+
+def test_acts_of_another_class_are_no_repetition():
+    """A purchase is consuming, a like contributing: neither makes the other say less."""
+    like, purchase = act("1", "u", "p", "like"), act("2", "u", "p", "purchase")
+    both = weigh(table(like, purchase), repeats=0.5)["evidence"].item()
+    assert both == pytest.approx(1.0 + ACTIONS["purchase"]["weight"])
+    save = act("3", "u", "p", "save")
+    assert weigh(table(like, save), repeats=0.5)["evidence"].item() == pytest.approx(2**0.5)
+
+
+@given(acts, st.randoms(use_true_random=False), st.sampled_from([0.2, 0.5]))
+@settings(max_examples=40, deadline=None)
+def test_diminishing_knows_no_order_and_never_exceeds_the_sum(rows, random, repeats):
+    rows = once(rows)
+    found = weigh(table(*rows), repeats=repeats)
+    random.shuffle(rows)
+    assert_frame_equal(found, weigh(table(*rows), repeats=repeats), check_exact=True)
+    whole = weigh(table(*rows))["evidence"].abs()
+    assert (found["evidence"].abs() <= whole + 1e-6).all()
+
+
 def test_pairs_are_sorted_and_in_the_schema():
     pairs = weigh(
         table(act("1", "b", "x", "like"), act("2", "a", "y", "like"), act("3", "a", "x", "view"))
