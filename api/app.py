@@ -71,25 +71,34 @@ def create_app(
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         users.routes(desk, newcomers_of),
         consent.routes(home),
-        intake.routes(
-            Inbox(home, Catalog(home)), Rules.of(home, chosen["intake"]), chosen["intake"]
-        ),
+        intake.routes(_hatch(home, chosen["intake"])),
         health.routes(desk, metrics),
     ]
     app, needed = _with_routes(nouns)
     app.extensions |= {"mokhatab.log": log, "mokhatab.holder": holder, "mokhatab.answers": answers}
     app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
     problems.register(app)
-    gate = access.Gate(
-        access.KeyRing(home, cache_seconds=chosen["keys"].cache_seconds, clock=clock),
-        needed,
-        requests=access.Meter("key", chosen["limits"].requests_per_minute, share=1 / workers),
-        failures=access.Meter("address", chosen["limits"].failures_per_minute, share=1 / workers),
-    )
+    ring = access.KeyRing(home, cache_seconds=chosen["keys"].cache_seconds, clock=clock)
+    gate = _gate(ring, needed, chosen["limits"], share=1 / workers)
     access.install(app, gate)
     shelf = Shelf(app.wsgi_app, holder, answers, gate)
     app.wsgi_app = Edge(shelf, metrics, log)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _hatch(home: Home, chosen: settings.Section) -> intake.Hatch:
+    return intake.Hatch(Inbox(home, Catalog(home)), Rules.of(home, chosen), chosen)
+
+
+def _gate(
+    ring: access.KeyRing, needed: dict[str, str | None], limits: settings.Section, *, share: float
+) -> access.Gate:
+    return access.Gate(
+        ring,
+        needed,
+        requests=access.Meter("key", limits.requests_per_minute, share=share),
+        failures=access.Meter("address", limits.failures_per_minute, share=share),
+    )
 
 
 def _with_routes(nouns: list[Noun]) -> tuple[Flask, dict[str, str | None]]:

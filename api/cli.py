@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from api.people import consent
-from api.registry import keys, models
+from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 
 # what takes long to import is imported by the verb that needs it: help must come at once
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 app.add_typer(consent, name="consent")
+app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Product = Annotated[str, typer.Argument(help="The product's id.", callback=an_id)]

@@ -160,6 +160,12 @@ def as_lines(answer: Answer) -> RenderableType:
     return table
 
 
+def moved(answer: Answer) -> RenderableType:
+    """How many rows of which tables the log has now that it had not."""
+    tables = [f"{counted(rows, 'row')} of {name}" for name, rows in answer["moved"].items()]
+    return Text(", ".join(tables) + " moved to the log" if tables else "nothing waited")
+
+
 def findings(answer: Answer) -> RenderableType:
     """What the doctor found."""
     table = Table.grid(padding=(0, 2))

@@ -1,6 +1,6 @@
-"""Verbs on what is kept: versions of the model, and keys of the API.
+"""Verbs on what is kept: versions of the model, keys of the API, and the inbox.
 
-In: words after `mokhatab models` and `mokhatab keys`. Out: tables or JSON.
+In: words after `mokhatab models`, `mokhatab keys` and `mokhatab compact`. Out: tables or JSON.
 Never: training, and never a key a second time.
 """
 
@@ -106,3 +106,11 @@ def keys_revoke(
 
     revoke_key(home_of(context), key)
     say({"revoked": key}, as_json, printing.as_lines)
+
+
+def compact(context: typer.Context, as_json: Json = False) -> None:
+    """Moves what came in over HTTP from the inbox to the event log."""
+    from api import printing
+    from engine.operations.intake import compact as move
+
+    say({"moved": move(home_of(context))}, as_json, printing.moved)

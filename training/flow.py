@@ -18,6 +18,7 @@ from engine import settings as configs
 from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
 from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
 from engine.operations.consent import consented
+from engine.operations.intake import compact
 from engine.operations.models import promote_model
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
@@ -79,8 +80,9 @@ def retrain(
 ) -> Outcome:
     """Learns a challenger from the event log and promotes it if it passes the gate.
 
-    The same log, settings and seed give the same arrays. `warm` starts LightFM from the
-    champion's, which is faster to a good fit and then depends on that champion too.
+    What waits in the inbox is moved to the log first. The same log, settings and seed give the
+    same arrays. `warm` starts LightFM from the champion's, which is faster to a good fit and then
+    depends on that champion too.
 
     Raises:
         Busy: another retrain runs in this home.
@@ -90,6 +92,7 @@ def retrain(
         recipe = load_recipe(home)
         settings = configs.load("training", home.root)
         sweep(home, keep=settings["models"].keep)
+        compact(home)
         material = gather(home, recipe, seed)
         start = load_fitted(home, champion(home)) if warm and versions(home) else {}
         total = 2 * len(plan_parts(material.pairs, material.features, recipe, seed)) + 4

@@ -20,6 +20,7 @@ from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile
 from engine.frames import EVENTS, REASON
 from engine.operations.consent import admit
+from engine.operations.intake import compact
 from engine.settings import Section
 from engine.signals.events import RAW, ROW, Limits, judge_events
 from engine.signals.tables import judge_rows, type_attributes
@@ -124,6 +125,7 @@ def ingest(
     limits = Limits.of(chosen["limits"], actions)
     rated = tuple(name for name, row in actions.items() if row["rated"])
     counts = Counts()
+    compact(home)  # what came before a file must not be put over what the file says
     with eventlog.staging(home) as folder:
         job = _Ingest(
             home,

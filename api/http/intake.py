@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from werkzeug.exceptions import BadRequest
 from api import problems
 from api.http import rows as reading
 from api.http import schemas
-from api.http.contract import Noun, Whole
+from api.http.contract import Noun, View, Whole
 from engine.frames import AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
 from engine.operations.intake import Delivery, Rules, receive
 from engine.settings import Section
@@ -33,27 +35,41 @@ BARE = re.compile(r"[!#-~]+")
 LONGEST_KEY = 255
 
 
-def routes(inbox: Inbox, rules: Rules, chosen: Section) -> Noun:
-    """The routes that take rows; `chosen` is section `intake` of the settings of serving."""
-    noun = Noun("intake", "What is handed in, row by row", "/v1")
+@dataclass(frozen=True)
+class Hatch:
+    """Where rows are taken in; `chosen` is section `intake` of the settings of serving."""
 
-    def take(kind: Schema) -> Response:
+    inbox: Inbox
+    rules: Rules
+    chosen: Section
+
+    def take(self, kind: Schema) -> Response:
+        """The answer to this request, which hands in rows of a table."""
         lines = reading.form_of_rows(activities=kind is EVENTS)
-        body = reading.body_of(chosen.largest_body_kib << 10)
+        body = reading.body_of(self.chosen.largest_body_kib << 10)
         handling, now = _handling(), datetime.now(UTC)
         delivery = Delivery(
             kind,
-            lambda: reading.parsed_rows(body, lines=lines, most=chosen.most_rows),
+            lambda: reading.parsed_rows(body, lines=lines, most=self.chosen.most_rows),
             strict=handling == "strict",
-            ticket=_ticket(body, handling, now, hours=chosen.replay_hours),
+            ticket=_ticket(body, handling, now, hours=self.chosen.replay_hours),
         )
-        reply = receive(inbox, delivery, rules=rules, now=now, answer=_answer)
+        reply = receive(self.inbox, delivery, rules=self.rules, now=now, answer=_answer)
         response = Whole(reply.body, status=reply.status, mimetype=reply.media_type)
         if handling:
             response.headers["Preference-Applied"] = f"handling={handling}"
         return response
 
-    @noun.take("/events", "events:write", {200: schemas.Receipt}, _body(EVENTS, chosen))
+
+def routes(hatch: Hatch) -> Noun:
+    """The routes that take rows."""
+    noun = Noun("intake", "What is handed in, row by row", "/v1")
+
+    def taking(kind: Schema) -> Callable[[View], View]:
+        receipt = {200: schemas.Receipt}
+        return noun.take(f"/{kind.name}", "events:write", receipt, _body(kind, hatch.chosen))
+
+    @taking(EVENTS)
     def events() -> Response:
         """Keeps what people did: our own rows, or activities of ActivityStreams 2.0.
 
@@ -61,27 +77,27 @@ def routes(inbox: Inbox, rules: Rules, chosen: Section) -> Noun:
         reason. With `Prefer: handling=strict` all are kept or none. An act with an `event_id` that
         is known already counts once.
         """
-        return take(EVENTS)
+        return hatch.take(EVENTS)
 
-    @noun.take("/results", "events:write", {200: schemas.Receipt}, _body(RESULTS, chosen))
+    @taking(RESULTS)
     def results() -> Response:
         """Keeps what campaigns brought, by day, channel and segment; judged as events are."""
-        return take(RESULTS)
+        return hatch.take(RESULTS)
 
-    @noun.take("/users", "events:write", {200: schemas.Receipt}, _body(USERS, chosen))
+    @taking(USERS)
     def users() -> Response:
         """Keeps attributes of users: what a later row says is put over what was known."""
-        return take(USERS)
+        return hatch.take(USERS)
 
-    @noun.take("/products", "events:write", {200: schemas.Receipt}, _body(PRODUCTS, chosen))
+    @taking(PRODUCTS)
     def products() -> Response:
         """Keeps products: what a later row says is put over what was known."""
-        return take(PRODUCTS)
+        return hatch.take(PRODUCTS)
 
-    @noun.take("/follows", "events:write", {200: schemas.Receipt}, _body(FOLLOWS, chosen))
+    @taking(FOLLOWS)
     def follows() -> Response:
         """Keeps who follows whom; a tie that is known already counts once."""
-        return take(FOLLOWS)
+        return hatch.take(FOLLOWS)
 
     return noun
 

@@ -100,7 +100,10 @@ class Refused(Strict):
 
 
 class Receipt(Strict):
-    """What became of rows that were handed in; what was accepted is durable."""
+    """What became of rows that were handed in; what was accepted is durable.
+
+    Rows of people who refused to be stored, or were erased, are accepted and passed over.
+    """
 
     received: int
     accepted: int

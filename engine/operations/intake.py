@@ -17,6 +17,7 @@ import polars as pl
 from engine import settings
 from engine.errors import DataError
 from engine.frames import EVENTS, FOLLOWS, RESULTS, Schema
+from engine.operations.consent import admit
 from engine.settings import Section
 from engine.signals.arrivals import Judged, judge_arrivals
 from engine.signals.events import Limits
@@ -78,7 +79,9 @@ def receive(
 ) -> Reply:
     """Keeps the good rows of a delivery and returns the answer to it, both durable.
 
-    A delivery with a ticket that was answered before changes nothing and gets that answer.
+    Rows of people who may not be stored are passed over without a word: they are nobody's fault,
+    and no reason to refuse the others. A delivery with a ticket that was answered before changes
+    nothing and gets that answer.
 
     Args:
         inbox: where rows wait.
@@ -110,7 +113,8 @@ def receive(
         )
         kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
         reply = answer(judged, kept)
-        rows = judged.good if kept else judged.good.clear()
+        good = judged.good if kept else judged.good.clear()
+        rows, _ = admit(inbox.home, delivery.kind.name, good)
         inbox.add(delivery.kind.name, rows, ticket, reply)
         return reply
 
@@ -118,8 +122,9 @@ def receive(
 def compact(home: Home) -> dict[str, int]:
     """Moves everything that waits to the event log, table by table; returns how many rows were new.
 
-    May be ended at any point, and run again: what the log holds already is not added again, and
-    rows leave the inbox after the log has them. Rows that come meanwhile wait for the next time.
+    Rows of people who do not allow it by now, or were erased, are dropped. May be ended at any
+    point, and run again: what the log holds already is not added again, and rows leave the inbox
+    after the log has them. Rows that come meanwhile wait for the next time.
     """
     if not may_wait(home):
         return {}
@@ -139,7 +144,7 @@ def compact(home: Home) -> dict[str, int]:
 
 
 def _move(home: Home, name: str, part: list[Batch], origin: str) -> int:
-    frames = [batch.rows for batch in part]
+    frames = [admit(home, name, batch.rows)[0] for batch in part]
     if name == EVENTS.name:
         return eventlog.append_events(home, pl.concat(frames))
     if name == FOLLOWS.name:

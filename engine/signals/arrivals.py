@@ -64,6 +64,23 @@ def judge_arrivals(
         most_columns: a row that names more columns is refused, and a column that comes when so
             many are known already.
     """
+    columns, refused = _columns(rows, kind, most_columns)
+    texts = [_texts(name, values, kind, refused) for name, values in columns.items()]
+    frame = pl.DataFrame(texts).with_row_index(ROW_NUMBER)
+    if refused:
+        frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))
+    if kind is EVENTS:
+        good, bad = judge_events(frame, now=now, limits=limits)
+    else:
+        good, bad = judge_rows(frame, kind, id_bytes=limits.id_bytes)
+    told = refused | dict(zip(bad[ROW], bad[REASON], strict=True))
+    return Judged(len(rows), good, _refused(told, {*columns, *kind.columns}))
+
+
+def _columns(
+    rows: Sequence[Any], kind: Schema, most_columns: int
+) -> tuple[dict[str, list[Any]], dict[int, str]]:
+    """Values by column, and rows that are none; every column that is required is there."""
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in kind.required}
     refused: dict[int, str] = {}
     open_ended = kind.name in ("users", "products")
@@ -82,16 +99,7 @@ def judge_arrivals(
                     continue
                 values = columns[name] = [None] * len(rows)
             values[index] = value
-    texts = {name: _texts(name, values, kind, refused) for name, values in columns.items()}
-    frame = pl.DataFrame(list(texts.values())).with_row_index(ROW_NUMBER)
-    if refused:
-        frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))
-    if kind is EVENTS:
-        good, bad = judge_events(frame, now=now, limits=limits)
-    else:
-        good, bad = judge_rows(frame, kind, id_bytes=limits.id_bytes)
-    told = dict(sorted({**refused, **dict(zip(bad[ROW], bad[REASON], strict=True))}.items()))
-    return Judged(len(rows), good, _refused(told, set(columns) | set(kind.columns)))
+    return columns, refused
 
 
 def _row(given: Any, kind: Schema) -> dict[str, Any] | str:
@@ -152,7 +160,7 @@ def _refused(reasons: dict[int, str], known: set[str]) -> pl.DataFrame:
             REASON: list(reasons.values()),
         },
         schema=REFUSED,
-    )
+    ).sort(INDEX)
 
 
 ACTIVITY = ("type", "object")

@@ -102,6 +102,11 @@ class Inbox:
     def __init__(self, home: Home, catalog: Catalog) -> None:
         self._home, self._catalog = home, catalog
 
+    @property
+    def home(self) -> Home:
+        """The home whose rows wait here."""
+        return self._home
+
     def add(self, kind: str, rows: pl.DataFrame, ticket: Ticket | None, reply: Reply) -> None:
         """Keeps the rows of one request and the answer to it, in one transaction.
 
@@ -199,21 +204,15 @@ class Inbox:
         return pl.concat(found) if found else pl.DataFrame(schema=EVENTS.columns)
 
     def forget(self, user: str) -> int:
-        """Removes every waiting row that names a person; returns how many that were.
+        """Removes every waiting row of a person, and the name from other people's acts.
 
-        Nothing is moved to the log meanwhile: whoever erases a person asks here first, and then
-        looks at the log.
+        Returns how many rows went. Nothing is moved to the log meanwhile: whoever erases a person
+        asks here first, and then looks at the log.
         """
         gone = 0
         with moving(self._home):
             for batch in self._opened(INBOX.c.id.in_(self._naming([user]))):
-                left = batch.rows.filter(
-                    ~pl.any_horizontal(
-                        pl.col(name).eq_missing(pl.lit(user))
-                        for name in PEOPLE
-                        if name in batch.rows.columns
-                    )
-                )
+                left = _without(batch.rows, user)
                 gone += batch.rows.height - left.height
                 self._replace(batch, left)
         self._forget_pages()
@@ -255,6 +254,16 @@ class Inbox:
                 Batch(row.id, pl.read_ipc(io.BytesIO(row.content)))
                 for row in connection.execute(query)
             ]
+
+
+def _without(rows: pl.DataFrame, user: str) -> pl.DataFrame:
+    for name in PEOPLE:
+        named = pl.col(name).eq_missing(pl.lit(user))
+        if name == TARGET and name in rows.columns:
+            rows = rows.with_columns(pl.when(~named).then(pl.col(name)).alias(name))
+        elif name in rows.columns:
+            rows = rows.filter(~named)
+    return rows
 
 
 def may_wait(home: Home) -> bool:

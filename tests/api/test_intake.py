@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,36 +13,15 @@ import pytest
 from engine.frames import EVENTS
 from engine.operations.intake import compact
 from engine.operations.keys import replace_key
-from engine.store.eventlog import scan_events, scan_table
-from engine.store.home import Home
+from engine.store.eventlog import scan_table
 from engine.store.inbox import Inbox
 from tests.api.conftest import Asker
-
-NDJSON = "application/x-ndjson"
+from tests.api.handed import NDJSON, act, home_of, kept
 
 
 @pytest.fixture
 def ask(own: Callable[..., Asker]) -> Asker:
     return own(model=False)
-
-
-def home_of(ask: Asker) -> Home:
-    return ask.app.extensions["mokhatab.holder"]._home
-
-
-def act(number: int = 0, **more: Any) -> dict[str, Any]:
-    return {
-        "user_id": f"u{number}",
-        "product_id": "p1",
-        "action": "like",
-        "occurred_at": "2026-01-02T03:04:05Z",
-    } | more
-
-
-def kept(ask: Asker) -> list[dict[str, Any]]:
-    """What the log holds once everything was moved to it."""
-    compact(home_of(ask))
-    return scan_events(home_of(ask)).sort("user_id", "event_id").collect().to_dicts()
 
 
 def test_good_rows_are_kept_and_bad_ones_come_back(ask: Asker) -> None:
@@ -259,83 +237,6 @@ def test_writing_needs_its_scope(ask: Asker) -> None:
     assert 'scope="events:write"' in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("status", [200, 422])
-def test_the_same_key_gets_the_first_answer_byte_for_byte(ask: Asker, status: int) -> None:
-    rows = [act(0), act(1, action="lick")] if status == 200 else [act(1, action="lick")]
-    headers = {"Idempotency-Key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
-    first, again = (ask.post("/v1/events", json=rows, headers=headers) for _ in range(2))
-    assert first.status_code == again.status_code == status
-    assert first.data == again.data
-    assert first.content_type == again.content_type
-    assert len(kept(ask)) == (status == 200)
-    bare = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
-    assert ask.post("/v1/events", json=rows, headers=bare).data == first.data
-
-
-def test_another_request_under_the_same_key_is_refused(ask: Asker) -> None:
-    headers = {"Idempotency-Key": "k"}
-    assert ask.post("/v1/events", json=[act(0)], headers=headers).status_code == 200
-    others = [
-        ask.post("/v1/events", json=[act(1)], headers=headers),
-        ask.post("/v1/users", json=[act(0)], headers=headers),
-        ask.post("/v1/events", json=[act(0)], headers=headers | {"Prefer": "handling=strict"}),
-    ]
-    assert [answer.status_code for answer in others] == [422, 422, 422]
-    assert "make a new one" in others[0].json["detail"]
-    assert [row["user_id"] for row in kept(ask)] == ["u0"]
-
-
-def test_keys_of_two_callers_are_two(ask: Asker) -> None:
-    headers = {"Idempotency-Key": "k"}
-    ask.post("/v1/events", json=[act(0)], headers=headers)
-    ask.key = replace_key(home_of(ask), name="other", scopes=["events:write"])
-    assert ask.post("/v1/events", json=[act(1)], headers=headers).status_code == 200
-    assert len(kept(ask)) == 2
-
-
-def test_answers_are_forgotten_in_time(own: Callable[..., Asker]) -> None:
-    ask = own("[intake]\nreplay_hours = 0.001\n", model=False)
-    headers = {"Idempotency-Key": "k"}
-    ask.post("/v1/events", json=[act(0)], headers=headers)
-    with sqlite3.connect(home_of(ask).catalog) as records:
-        records.execute("UPDATE replies SET until = until - 10")
-    records.close()
-    assert ask.post("/v1/events", json=[act(1)], headers=headers).status_code == 200
-
-
-@pytest.mark.parametrize("key", ["", '""', "a b", "é", "k" * 256, '"' + "k" * 256 + '"'])
-def test_what_is_no_key_is_refused(ask: Asker, key: str) -> None:
-    answer = ask.post("/v1/events", json=[act()], headers={"Idempotency-Key": key})
-    assert answer.status_code == 400
-    assert kept(ask) == []
-
-
-def test_fifty_at_once_under_one_key_have_one_effect(ask: Asker) -> None:
-    headers = {"Idempotency-Key": "once"}
-    answers: list[tuple[int, bytes]] = []
-    start = threading.Barrier(50)
-
-    def send() -> None:
-        start.wait()
-        answer = ask.app.test_client().post(
-            "/v1/events",
-            json=[{"user_id": "a", "product_id": "p", "action": "view", "occurred_at": 1767323045}],
-            headers=headers | {"Authorization": f"Bearer {ask.key}"},
-        )
-        answers.append((answer.status_code, answer.data))
-
-    threads = [threading.Thread(target=send) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {status for status, _ in answers} <= {200, 409}
-    assert len({data for status, data in answers if status == 200}) == 1
-    with sqlite3.connect(home_of(ask).catalog) as records:
-        assert records.execute("SELECT sum(rows) FROM inbox").fetchone() == (1,)
-    records.close()
-
-
 def test_nothing_is_acknowledged_that_could_not_be_kept(
     ask: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,10 +268,25 @@ def test_rows_that_wait_are_counted_and_forgotten_by_person(ask: Asker) -> None:
         inbox = Inbox(home_of(ask), catalog)
         assert inbox.waiting() == {"events": 3, "follows": 1, "users": 2}
         assert inbox.events_of(["u1"])["user_id"].to_list() == ["u1"]
-        assert inbox.forget("u1") == 4
-        assert inbox.waiting() == {"events": 1, "users": 1}
+        assert inbox.forget("u1") == 3
+        assert inbox.waiting() == {"events": 2, "users": 1}
     files = list(home_of(ask).root.glob("catalog*"))
     assert len(files) >= 2
     assert not [file for file in files if b"Yazd" in file.read_bytes()]
-    assert [row["user_id"] for row in kept(ask)] == ["u0"]
+    assert [(row["user_id"], row["target_user_id"]) for row in kept(ask)] == [
+        ("u0", None),
+        ("u2", None),
+    ]
     assert pl.concat([scan_table(home_of(ask), "users").collect()])["user_id"].to_list() == ["u0"]
+
+
+def test_rows_of_people_who_do_not_allow_storing_do_not_reach_the_log(ask: Asker) -> None:
+    rows = [act(0), act(1), act(2)]
+    assert ask.post("/v1/events", json=rows).json["accepted"] == 3
+    purposes = dict.fromkeys(("store", "profile", "select", "measure"), False)
+    refusal = {"json": {"source": "test", "purposes": purposes}}
+    assert ask._send("PUT", "/v1/users/u1/consent", refusal).status_code == 200
+    strict = {"Prefer": "handling=strict"}
+    again = ask.post("/v1/events", json=[act(1, event_id="e"), act(3)], headers=strict)
+    assert again.json == {"received": 2, "accepted": 2, "refused": []}
+    assert [row["user_id"] for row in kept(ask)] == ["u0", "u2", "u3"]

@@ -12,6 +12,7 @@ import pytest
 from api.app import create_app
 from engine.frames import AT, EVENT, OBJECT, PRODUCT, USER
 from engine.operations.audiences import user_segments
+from engine.operations.intake import compact
 from engine.operations.keys import create_key
 from engine.store.artefacts import open_model
 from engine.store.eventlog import append_events
@@ -105,3 +106,19 @@ def test_newcomers_are_answered_over_http(home: Home) -> None:
 def test_who_never_acted_stays_unknown(home: Home) -> None:
     answer = user_segments(open_model(home), ["u00000", "nobody"], home=home)
     assert answer["unknown"] == ["nobody"]
+
+
+def test_who_came_in_over_http_a_moment_ago_is_a_newcomer_too(home: Home) -> None:
+    key = create_key(home, name="writes", scopes=["segments:read", "events:write"])
+    client, headers = create_app(home).test_client(), {"Authorization": f"Bearer {key}"}
+    act = {"user_id": "just now", "action": "like", "occurred_at": "2026-01-02T03:04:05Z"}
+    acts = [act | {"product_id": f"p{number:05d}"} for number in range(1, 12, 2)]
+    assert client.post("/v1/events", json=acts, headers=headers).json["accepted"] == 6
+    asked = "/v1/users/just%20now/segments?limit=5"
+    waiting = client.get(asked, headers=headers).json
+    assert waiting["newcomers"] == ["just now"]
+    products = [segment[PRODUCT] for segment in waiting["users"]["just now"]]
+    assert products
+    assert all(int(product[1:]) % 2 for product in products)
+    assert compact(home) == {"events": 6}
+    assert client.get(asked, headers=headers).json == waiting
