@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.people import consent
+from api.people import consent, erase
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 app.add_typer(consent, name="consent")
+app.command(epilog="Example: mokhatab erase u17 --json")(erase)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]

@@ -1,6 +1,6 @@
-"""Verbs on people: what they allow.
+"""Verbs on people: what they allow, and that they be forgotten.
 
-In: words after `mokhatab consent`. Out: tables or JSON. Never: training, or a guess at consent.
+In: words after `mokhatab consent` and `mokhatab erase`. Out: tables or JSON. Never: training.
 """
 
 from __future__ import annotations
@@ -83,4 +83,13 @@ def consent_import(
     from engine.store.files import read_table
 
     answer = import_consents(home_of(context), read_table(file), now=datetime.now(UTC))
+    say(answer, as_json, printing.as_lines)
+
+
+def erase(context: typer.Context, user: User, as_json: Json = False) -> None:
+    """Removes a person from everything that is kept here, and keeps them out; gives a receipt."""
+    from api import printing
+    from engine.operations.erasure import erase_user
+
+    answer = erase_user(home_of(context), user, now=datetime.now(UTC))
     say(answer, as_json, printing.as_lines)

@@ -18,12 +18,14 @@ from engine import settings as configs
 from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
 from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
 from engine.operations.consent import consented
+from engine.operations.erasure import without_erased
 from engine.operations.intake import compact
 from engine.operations.models import promote_model
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
 from engine.store.artefacts import Model, open_model, save
 from engine.store.eventlog import scan_events, scan_table, version
+from engine.store.forgotten import newest_erasure
 from engine.store.home import Home
 from engine.store.locks import only_one
 from engine.store.versions import champion, sweep, versions
@@ -119,7 +121,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     Of people who did not agree to a profile nothing is learned. Evidence is weighed at the last
     event, so that a model depends on its data, not on the clock.
     """
-    change = version(home)["events"]
+    change, erasures = version(home)["events"], newest_erasure(home)
     events = consented(home, scan_events(home), PROFILE)
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
@@ -136,6 +138,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
         "to": as_of.isoformat(),
         "events": events.select(pl.len()).collect().item(),
         "change": change,
+        "erasures": erasures,
         "pairs": len(pairs.rows),
     }
     return Material(
@@ -196,8 +199,10 @@ def _publish(
     unchanged = audience_change(model, before) if before else None
     metrics = {**model.metrics, "unchanged": unchanged}
     tick("gate")
-    save(home, model)
-    save_fitted(home, version, learned.stack.parts, material.pairs)
+    kept = without_erased(home, model)
+    save(home, kept)
+    if kept is model:
+        save_fitted(home, version, learned.stack.parts, material.pairs)
     promoted = all(verdict.passed for verdict in verdicts)
     if promoted:
         promote_model(home, version, actor="retrain", reason="passed the gate")

@@ -19,7 +19,7 @@ import polars as pl
 from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile
 from engine.frames import EVENTS, REASON
-from engine.operations.consent import admit
+from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
 from engine.settings import Section
 from engine.signals.events import RAW, ROW, Limits, judge_events
@@ -160,6 +160,8 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
             good, bad = _judged(job, name, renamed)
         except FrameError as error:
             raise FrameError(error.frame, error.column, error.detail + _advice(name)) from error
+        good, _ = admit(job.home, name, good)
+        bad = bad.with_columns(without_names(job.home, bad[RAW]))
         target = folder / f"good-{number:06}.parquet"
         good.write_parquet(target, compression="lz4")
         table.good.append(target)

@@ -1,7 +1,7 @@
-"""Consent of a person: what was recorded, and a new record put over it.
+"""What a person may ask of us: to record their consent, and to be erased.
 
-In: an id, purposes or a signal, and where it was said. Out: what is allowed now.
-Never: an answer about somebody who withdrew, once this route has answered.
+In: an id, purposes or a signal, and where it was said. Out: what is allowed now, or a receipt.
+Never: an answer about somebody who withdrew or was erased, once this route has answered.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import Field
 from api.http.contract import Noun, Strict, json_of
 from api.http.schemas import UserPath
 from engine.operations import consent
+from engine.operations.erasure import erase_user
 from engine.store.home import Home
 
 
@@ -48,6 +49,13 @@ class Consent(Strict):
     erased: bool
 
 
+class Receipt(Strict):
+    receipt: str
+    at: str
+    trace: str = Field(description="What is kept: a salted digest of the id")
+    removed: dict[str, int | dict[str, int | str]] = Field(description="How much, by place")
+
+
 def routes(home: Home) -> Noun:
     """The routes of consent."""
     noun = Noun("consent", "What a person allows", "/v1", asks_model=False)
@@ -76,5 +84,13 @@ def routes(home: Home) -> Noun:
                 tcf=body.tcf,
             )
         )
+
+    @noun.remove("/users/<id:user_id>", "events:write", {200: Receipt})
+    def erased(path: UserPath) -> Response:
+        """Removes a person from all that is kept, and keeps them out; answers when it is done.
+
+        They are in no answer from the first moment on. Asked again it removes what is left.
+        """
+        return json_of(erase_user(home, path.user_id, now=datetime.now(UTC)))
 
     return noun

@@ -186,6 +186,10 @@ class Noun(APIBlueprint):
 
         return decorate
 
+    def remove(self, rule: str, scope: str, answers: dict[int, Any]) -> Callable[[View], View]:
+        """A DELETE route: afterwards it is gone, whether or not it was there."""
+        return self._route(self.delete, rule, scope, answers | _refused(scope, ()))
+
     def _route(
         self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
     ) -> Callable[[View], View]:

@@ -15,7 +15,7 @@ import polars as pl
 
 from engine import settings
 from engine.errors import InvalidValue
-from engine.frames import AT, EVENTS, FOLLOWEE, FOLLOWER, FOLLOWS, TARGET, USER, USERS
+from engine.frames import AT, EVENT, EVENTS, FOLLOWEE, FOLLOWER, FOLLOWS, TARGET, USER, USERS
 from engine.operations.permits import agreed_by_default
 from engine.privacy.consent import (
     PURPOSES,
@@ -27,7 +27,14 @@ from engine.privacy.consent import (
     refuse_tc_string,
 )
 from engine.store.catalog import open_catalog
-from engine.store.consents import COLUMNS, SOURCE, add_consents, has_records, read_consents
+from engine.store.consents import (
+    COLUMNS,
+    SOURCE,
+    add_consents,
+    has_records,
+    read_consents,
+    remembered,
+)
 from engine.store.forgotten import forgotten
 from engine.store.home import Home
 
@@ -131,6 +138,8 @@ def import_consents(home: Home, rows: pl.DataFrame, *, now: datetime) -> dict[st
         rows = rows.with_columns(typed.fill_null(now) if name == AT else typed)
         if rows[name].null_count():
             raise InvalidValue(name, f"row {(rows[name].is_null().arg_max() or 0) + 1} has none")
+    if (rows[AT] > now).any():
+        raise InvalidValue(AT, "lies ahead of the clock")
     gone = forgotten(home, rows[USER])
     with open_catalog(home) as catalog:
         stored = add_consents(home, catalog, rows.filter(~gone))
@@ -167,13 +176,16 @@ def unwelcome(home: Home, name: str, rows: pl.DataFrame) -> pl.Series:
         rows: as they came, with our column names; ids may be numbers.
     """
     found = pl.Series("reason", [None] * rows.height, pl.String)
+    agreed = agreed_by_default(home, STORE)
+    records = remembered(home, "consents", lambda: _records(home))
     for column in PEOPLE.get(name, ()):
         if column not in rows.columns or rows.is_empty():
             continue
         ids = rows[column].cast(pl.String, strict=False)
         distinct = ids.drop_nulls().unique()
         erased = distinct.filter(forgotten(home, distinct))
-        kept = consented(home, distinct.alias(USER).to_frame().lazy(), STORE).collect()[USER]
+        people = distinct.alias(USER).to_frame().lazy()
+        kept = keep_consented(people, records, purpose=STORE, default=agreed).collect()[USER]
         reasons = pl.select(
             pl.when(ids.is_in(erased.to_list()))
             .then(pl.lit("user was erased"))
@@ -187,14 +199,25 @@ def unwelcome(home: Home, name: str, rows: pl.DataFrame) -> pl.Series:
 def admit(home: Home, name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
     """The rows that may be stored, and how many may not, by reason.
 
-    Others' acts that name somebody who was erased as their target stay, without the name.
+    Others' acts that name somebody who was erased as their target stay, without the name; those
+    that have no id yet keep it until they have, because an act's id is made of all its columns.
     """
     reasons = unwelcome(home, name, rows)
-    if name == EVENTS.name and TARGET in rows.columns:
+    if {EVENT, TARGET} <= set(rows.columns):
         erased = forgotten(home, rows[TARGET].cast(pl.String, strict=False))
         if erased.any():
-            rows = rows.with_columns(pl.when(~erased).then(pl.col(TARGET)).alias(TARGET))
+            named = erased & rows[EVENT].is_not_null()
+            rows = rows.with_columns(pl.when(~named).then(pl.col(TARGET)).alias(TARGET))
     return rows.filter(reasons.is_null()), Counter(reasons.drop_nulls().to_list())
+
+
+def without_names(home: Home, raw: pl.Series) -> pl.Series:
+    """Refused rows as JSON; of one that names an erased person as its target nothing is kept."""
+    if raw.is_empty():
+        return raw
+    targets = raw.str.extract(rf'"{TARGET}":"((?:[^"\\\\]|\\\\.)*)"', 1)
+    erased = forgotten(home, targets)
+    return raw.zip_with(~erased, pl.Series([""])) if erased.any() else raw
 
 
 def _records(home: Home, users: list[str] | None = None) -> pl.DataFrame:

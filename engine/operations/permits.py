@@ -25,7 +25,7 @@ from engine.privacy.consent import SELECT, holds, in_force
 from engine.store.artefacts import Model, Segments
 from engine.store.catalog import Catalog, open_catalog
 from engine.store.consents import has_records, last_announcement, read_consents
-from engine.store.forgotten import marks
+from engine.store.forgotten import erasures_missed, forgotten, marks
 from engine.store.home import Home
 from engine.store.withheld import Withheld
 
@@ -91,15 +91,18 @@ class Permits:
         rows, allowed = _standing(model, read_consents(self._catalog))
         mask = np.full(model.users.height, not self._default)
         mask[rows] = ~allowed
+        mask[self._erased(model, read=0)] = True
         barred = np.flatnonzero(mask).astype(np.uint32)
         return Withheld(barred, members_among(model.segments, mask, barred), found)
 
     def _changed(self, model: Model, before: Withheld, found: tuple[int, int]) -> Withheld:
-        # What was deleted with an erased person cannot be read: it was read when it was added.
         records = read_consents(self._catalog, after=self._marks[0])
         rows, allowed = _standing(model, records)
         held = before.hold(rows)
         gone, back = rows[~allowed & ~held], rows[allowed & held]
+        if found[1] > self._marks[1]:
+            erased = self._erased(model, read=self._marks[0])
+            gone = np.union1d(gone, erased[~before.hold(erased)])
         mask = np.zeros(model.users.height, bool)
         mask[before.rows] = True
         members = before.members.copy()
@@ -109,6 +112,17 @@ class Permits:
             one[some] = True
             members += sign * members_among(model.segments, one, some)
         return Withheld(np.flatnonzero(mask).astype(np.uint32), members, found)
+
+    def _erased(self, model: Model, *, read: int) -> Array:
+        """Rows of people who were erased, and whose records went before this process read them.
+
+        Mostly there are none to look for: records stay until the models are without the person.
+        """
+        heeded = int(model.window.get("erasures", 0))
+        if not erasures_missed(self._catalog, heeded, read):
+            return np.zeros(0, np.int64)
+        gone = forgotten(self._home, model.users[USER], anew=True)
+        return gone.arg_true().to_numpy().astype(np.int64)
 
 
 def _standing(model: Model, records: pl.DataFrame) -> tuple[Array, Array]:

@@ -7,10 +7,11 @@ Never: a record changed; a later one is put over it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
@@ -22,6 +23,9 @@ from engine.store.home import Home
 
 FLAGS = ("store", "profile", "select", "measure")
 SOURCE = "source"
+TRUSTED_SECONDS = 0.25
+"""How long the doors trust what they read, where another machine may have changed it."""
+Kept = TypeVar("Kept")
 WRITING = 0x70656F70
 """Any constant does: PostgreSQL's advisory locks are numbers."""
 COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -118,6 +122,22 @@ def last_announcement(home: Home) -> tuple[int, int]:
 
 def _changed(home: Home) -> Path:
     return home.root / "people.changed"
+
+
+_REMEMBERED: dict[tuple[str, str], tuple[object, Any]] = {}
+
+
+def remembered(home: Home, what: str, read: Callable[[], Kept]) -> Kept:
+    """What `read` gives, read anew after each announcement, and after a moment in any case."""
+    address = str(catalog_url(home))
+    stamp = (last_announcement(home), address, int(time.monotonic() / TRUSTED_SECONDS))
+    key = (str(home.root.absolute()), what)
+    known = _REMEMBERED.get(key)
+    if known is None or known[0] != stamp:
+        known = (stamp, read())
+        _REMEMBERED[key] = known
+    found: Kept = known[1]
+    return found
 
 
 def has_records(home: Home) -> bool:

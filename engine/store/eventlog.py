@@ -23,6 +23,7 @@ import polars as pl
 from engine import frames
 from engine.errors import FrameError, UnknownEntity
 from engine.frames import AT, EVENT, EVENTS, FOLLOWS, PRODUCT, PRODUCTS, RESULTS, USER, USERS
+from engine.store.forgotten import without_forgotten
 from engine.store.home import Home
 
 ROWS_AT_ONCE = 2_000_000
@@ -44,14 +45,15 @@ def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
         FrameError: a column is missing or has another type, or an event has no id.
     """
     events = frames.check(events.lazy(), EVENTS).select(list(EVENTS.columns))
-    with _writing(home):
+    with writing(home):
+        events = without_forgotten(home, events, USER)  # who was erased while they were on the way
         fresh = _fresh(events, scan_events(home))
         moments = fresh.select(AT).collect().to_series().sort()
         borders = moments.gather_every(ROWS_AT_ONCE).unique().sort().to_list()
         if len(borders) < 2:
             _append(home, EVENTS.name, fresh.sort(AT, EVENT).collect())
             return moments.len()
-        path = _path(home, EVENTS.name)
+        path = table_path(home, EVENTS.name)
         with staging(home) as folder, _durably(path):
             for number, (low, high) in enumerate(pairwise([*borders, None])):
                 within = (
@@ -100,7 +102,7 @@ def scan_table(home: Home, name: str) -> pl.LazyFrame:
     Raises:
         UnknownEntity: there is no such table.
     """
-    return _scan(name, _files(_path(home, name)))
+    return _scan(name, _files(table_path(home, name)))
 
 
 def scan_added(home: Home, since: int | None) -> pl.LazyFrame:
@@ -109,7 +111,7 @@ def scan_added(home: Home, since: int | None) -> pl.LazyFrame:
     Files are read or left out as a whole, so that what came before costs nothing. All events come
     where `since` is missing, or is a change that the log does not know.
     """
-    path = _path(home, EVENTS.name)
+    path = table_path(home, EVENTS.name)
     files = _files(path)
     if files and since is not None:
         before = set(_files(path, since))
@@ -157,9 +159,11 @@ def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = Non
     if rows[key].null_count():
         raise FrameError(name, key, "a row has no id")
     rows = _merged(rows, key)
-    with _writing(home):
-        if step is not None and step[1] <= _last_step(_path(home, name), step[0]):
+    with writing(home):
+        if step is not None and step[1] <= _last_step(table_path(home, name), step[0]):
             return 0
+        if name == USERS.name:
+            rows = without_forgotten(home, rows.lazy(), USER).collect()
         known = scan_table(home, name).collect()
         known, rows = _agreeing(known, rows)
         merged = _merged(pl.concat([known, rows], how="diagonal"), key)
@@ -174,9 +178,11 @@ def add_follows(home: Home, follows: pl.DataFrame) -> int:
     """Adds directed ties that are not there yet; returns how many were new."""
     columns = list(FOLLOWS.columns)
     frames.check(follows, FOLLOWS)
-    with _writing(home):
-        known = scan_table(home, FOLLOWS.name)
-        fresh = follows.select(columns).unique().lazy().join(known, on=columns, how="anti")
+    with writing(home):
+        known, given = scan_table(home, FOLLOWS.name), follows.select(columns).unique().lazy()
+        for column in columns:
+            given = without_forgotten(home, given, column)
+        fresh = given.join(known, on=columns, how="anti")
         rows = fresh.sort(columns).collect()
         _append(home, FOLLOWS.name, rows)
     return rows.height
@@ -197,7 +203,7 @@ def append_results(home: Home, results: pl.DataFrame) -> int:
     }
     rows = results.with_columns(**lacking).select(columns).lazy()
     which = pl.int_range(pl.len()).over(columns).alias("which")
-    with _writing(home):
+    with writing(home):
         known = scan_table(home, RESULTS.name).select(*columns, which)
         keys = [*columns, "which"]
         fresh = rows.with_columns(which).join(known, on=keys, how="anti", nulls_equal=True)
@@ -216,14 +222,14 @@ def replace_table(
     from deltalake import CommitProperties, Transaction
 
     if not locked:
-        with _writing(home):
+        with writing(home):
             replace_table(home, name, rows, locked=True, step=step)
         return
     options: dict[str, Any] = {"schema_mode": "overwrite"}
     if step is not None:
         noted = [Transaction(app_id=step[0], version=step[1])]
         options["commit_properties"] = CommitProperties(app_transactions=noted)
-    path = _path(home, name)
+    path = table_path(home, name)
     with _durably(path):
         frame = _plain(frames.check(rows, KINDS[name]))
         frame.write_delta(path, mode="overwrite", delta_write_options=options)
@@ -231,7 +237,9 @@ def replace_table(
 
 def version(home: Home) -> dict[str, int]:
     """How many changes each table has seen: equal numbers mean equal data. Empty tables are -1."""
-    return {name: _version(path) for name, path in ((name, _path(home, name)) for name in KINDS)}
+    return {
+        name: _version(path) for name, path in ((name, table_path(home, name)) for name in KINDS)
+    }
 
 
 def _version(path: Path) -> int:
@@ -266,14 +274,15 @@ def staging(home: Home) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _path(home: Home, name: str) -> Path:
+def table_path(home: Home, name: str) -> Path:
+    """Where a table lies; there may be nothing yet."""
     if name not in KINDS:
         raise UnknownEntity("table", name, tuple(KINDS))
     return home.log / name
 
 
 @contextmanager
-def _writing(home: Home) -> Iterator[None]:
+def writing(home: Home) -> Iterator[None]:
     """Lets one writer at a time compare and append; the lock ends with its process."""
     home.log.mkdir(parents=True, exist_ok=True)
     with (home.log / ".writing.lock").open("w") as file:
@@ -284,7 +293,7 @@ def _writing(home: Home) -> Iterator[None]:
 def _append(home: Home, name: str, rows: pl.DataFrame) -> None:
     if rows.is_empty():
         return
-    path = _path(home, name)
+    path = table_path(home, name)
     with _durably(path):
         rows.write_delta(path, mode="append")
 

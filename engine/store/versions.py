@@ -49,6 +49,14 @@ def promote(home: Home, version: str) -> None:
     replace_durably(home.champion, (version + "\n").encode())
 
 
+def remove(home: Home, version: str) -> None:
+    """Removes a version that is not the champion; who has mapped it goes on until it lets go."""
+    if home.champion.exists() and champion(home) == version:
+        raise UnknownEntity("model that may go", version)
+    shutil.rmtree(home.models / version, ignore_errors=True)
+    shutil.rmtree(home.warm / version, ignore_errors=True)
+
+
 def sweep(home: Home, keep: int) -> list[str]:
     """Removes staging folders left by killed runs and all but the newest `keep` versions.
 
@@ -81,6 +89,18 @@ def read_manifest(home: Home, version: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtefactCorrupt(f"models/{version}/manifest.json", str(error)) from error
     return manifest
+
+
+def note(home: Home, version: str, **known: int) -> None:
+    """Writes into the window of a manifest what became known of a version; files stay as they are.
+
+    Raises:
+        UnknownEntity, ArtefactCorrupt: as `read_manifest`.
+    """
+    manifest = read_manifest(home, version)
+    window = {**manifest.get("window", {}), **known}
+    text = json.dumps(manifest | {"window": window}, indent=1, sort_keys=True, ensure_ascii=False)
+    replace_durably(home.models / version / "manifest.json", text.encode())
 
 
 def good_versions(home: Home) -> Iterator[str]:

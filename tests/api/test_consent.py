@@ -105,6 +105,38 @@ def test_kept_answers_speak_of_nobody_who_withdrew(many: list[Asker], tmp_path: 
     assert sizes[named["segment_id"]] == named["size"] - 1
 
 
+def test_an_erased_person_is_in_no_answer_of_any_process(many: list[Asker], tmp_path: Path) -> None:
+    model = artefacts.open_model(Home(tmp_path))
+    user = model.users["user_id"][70]
+    path = f"/v1/products/{of(model.products['product_id'][2])}/audience?share=1"
+    path += "&include_known=true"
+    for asker in many[:2]:
+        assert f'"{user}"' in asker.get(path).text
+    receipt = many[0]._send("DELETE", f"/v1/users/{of(user)}", {})
+    assert receipt.status_code == 200
+    assert list(receipt.json["removed"]["models"]) == ["v1"]
+    for asker in many:
+        assert f'"{user}"' not in asker.get(path).text
+        assert asker.get(f"/v1/users/{of(user)}/segments").status_code == 404
+        assert asker.get(f"/v1/users/{of(user)}/consent").json["erased"]
+        assert put(asker, user, purposes=ALL).status_code == 422
+    event = {"user_id": user, "product_id": "p", "action": "like", "occurred_at": 1_700_000_000}
+    assert many[1].post("/v1/events", json=[event]).status_code in (200, 202, 422)
+    assert all(user.encode() not in path.read_bytes() for path in tmp_path.glob("catalog*"))
+
+
+def test_the_command_erases(
+    own: Callable[..., Asker], run: Callable[..., Said], tmp_path: Path
+) -> None:
+    own()
+    home = Home(tmp_path)
+    user = artefacts.open_model(home).users["user_id"][3]
+    done = run(home, "erase", user, "--json")
+    assert list(done.json["removed"]["models"]) == ["v1"]
+    assert user not in done.out
+    assert user not in artefacts.open_model(home).users["user_id"]
+
+
 def test_the_command_records_and_heeds_what_people_said(
     own: Callable[..., Asker], run: Callable[..., Said], tmp_path: Path
 ) -> None:

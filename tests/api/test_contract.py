@@ -158,6 +158,7 @@ CODES = {
     ("/v1/users/{user_id}/segments", "get"): SCOPED,
     ("/v1/users:segments", "post"): f"{SCOPED} 400 413 415",
     ("/v1/users/{user_id}/consent", "get"): RECORDS,
+    ("/v1/users/{user_id}", "delete"): RECORDS,
     ("/v1/users/{user_id}/consent", "put"): f"{RECORDS} 400 413 415",
     **{(path, "post"): TAKING for path in ROWS},
 }
