@@ -49,7 +49,7 @@ class Consent(Strict):
     erased: bool
 
 
-class Receipt(Strict):
+class Erased(Strict):
     receipt: str
     at: str
     trace: str = Field(description="What is kept: a salted digest of the id")
@@ -85,7 +85,7 @@ def routes(home: Home) -> Noun:
             )
         )
 
-    @noun.remove("/users/<id:user_id>", "events:write", {200: Receipt})
+    @noun.remove("/users/<id:user_id>", "events:write", {200: Erased})
     def erased(path: UserPath) -> Response:
         """Removes a person from all that is kept, and keeps them out; answers when it is done.
 
