@@ -179,10 +179,13 @@ def apply(
     }
 
 
-def load_rows(name: str, home: Path | None = None) -> dict[str, dict[str, Scalar]]:
+def load_rows(
+    name: str, home: Path | None = None, *, over: Path | None = None
+) -> dict[str, dict[str, Scalar]]:
     """Reads a file of rows: one dict for each id, in the file's order, every column present.
 
-    A home may change values of known rows; it may not add columns.
+    A home may change values of known rows; it may not add columns. `over` is one more file of
+    such changes, which win; it need not exist.
 
     Raises:
         ConfigError: an unknown row or column, a missing column, or a value that is not allowed.
@@ -200,8 +203,8 @@ def load_rows(name: str, home: Path | None = None) -> dict[str, dict[str, Scalar
         if missing:
             raise ConfigError(file, f"rows.{row}", f"lacks {sorted(missing)[0]!r}")
         rows[row] = usual | _row(file, row, values, columns)
-    override = (home or default_home()) / "configs" / f"{name}.toml"
-    if override.is_file():
+    own = (home or default_home()) / "configs" / f"{name}.toml"
+    for override in (path for path in (own, over) if path is not None and path.is_file()):
         for row, values in _read(override).get("rows", {}).items():
             if row not in rows:
                 raise ConfigError(

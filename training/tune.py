@@ -168,7 +168,7 @@ def tune(
         # nearly all pairs are learned from, or tuning would find what suits sparser data
         recipe = recipe.changed({"head.holdout": settings["tune"].holdout})
         bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
-        study = _open_study(home, seed)
+        study = open_study(home, seed)
         most = trials or (settings["tune"].trials if timeout is None else 100_000)
         # trials fit one copy of WARP to be quick; finalists are judged as they would be used
         tried = recipe.changed({"warp.copies": 1})
@@ -185,7 +185,8 @@ def tune(
         return _keep(home, search, recipe, seed)
 
 
-def _open_study(home: Home, seed: int) -> optuna.Study:
+def open_study(home: Home, seed: int, name: str = "stack") -> optuna.Study:
+    """The study of this state of the event log, new or as it was left."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -199,7 +200,7 @@ def _open_study(home: Home, seed: int) -> optuna.Study:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
     return optuna.create_study(
-        study_name=f"stack-{log}-{seed}",
+        study_name=f"{name}-{log}-{seed}",
         storage=storage,
         direction="maximize",
         load_if_exists=True,
@@ -243,7 +244,7 @@ class _Search:
         section = ""
         if trial.number > 0:
             section, ranges = self.space[trial.number % len(self.space)]
-            changes |= {item.key: _suggest(trial, item) for item in ranges}
+            changes |= {item.key: suggest(trial, item) for item in ranges}
         trial.set_user_attr("changes", changes)
         return trial, section, self.recipe.changed(changes)
 
@@ -263,7 +264,8 @@ class _Search:
         return f"{section or 'start'} {value:.4f}"
 
 
-def _suggest(trial: optuna.Trial, item: Range) -> Scalar:
+def suggest(trial: optuna.Trial, item: Range) -> Scalar:
+    """A value for the trial within its range."""
     if item.whole:
         return trial.suggest_int(item.key, int(item.low), int(item.high), log=item.log)
     return trial.suggest_float(item.key, item.low, item.high, log=item.log)
@@ -283,7 +285,7 @@ def _keep(home: Home, search: _Search, recipe: Recipe, seed: int) -> Tuned:
     judged = [second.judge(each) for each in recipes]
     weights = search.bench.settings["tune"]
     values = [worth(found.figures, weights) for found in judged]
-    margins = [_margin(found, judged[0], weights) for found in judged]
+    margins = [margin(found, judged[0], weights) for found in judged]
     best = max(range(len(judged)), key=margins.__getitem__)
     best = best if margins[best] > 0 else 0
     changes = candidates[best]
@@ -307,7 +309,7 @@ def _finalists(search: _Search) -> list[dict[str, Scalar]]:
     return found
 
 
-def _margin(ours: Judged, theirs: Judged, weights: Section) -> float:
+def margin(ours: Judged, theirs: Judged, weights: Section) -> float:
     """How much better on products judged in both, less the standard errors that may be chance."""
     both = ours.by_product.join(theirs.by_product, on=PRODUCT, suffix="_theirs")
     total = variance = 0.0

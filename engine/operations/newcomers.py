@@ -72,7 +72,7 @@ def embed_newcomers(home: Home, model: Model, user_ids: list[str]) -> Newcomers 
     added = scan_added(home, model.window.get("change")).select(list(EVENTS.columns))
     acts = pl.concat([added.filter(pl.col(USER).is_in(user_ids)).collect(), waiting])
     events = acts.unique(EVENT, keep="first", maintain_order=True).lazy()
-    actions = settings.load_rows("actions", home.root)
+    actions = settings.load_rows("actions", home.root, over=home.actions)
     pairs = weigh_events(events, actions=actions, now=now, distinct=True).collect()
     known = index(model).products
     pairs = pairs.filter(pl.col(PRODUCT).is_in(list(known)))

@@ -47,6 +47,11 @@ class Home:
         return self.root / "warm"
 
     @property
+    def readers(self) -> Path:
+        """Trained readers of texts: tables, one for each task."""
+        return self.root / "readers"
+
+    @property
     def studies(self) -> Path:
         """Optuna's journals and the recipe that tuning found best for this home."""
         return self.root / "studies"
@@ -55,6 +60,11 @@ class Home:
     def recipe(self) -> Path:
         """The tuned recipe: values over those of `configs/models/`."""
         return self.studies / "recipe.toml"
+
+    @property
+    def actions(self) -> Path:
+        """What tuning found acts to be worth: values over those of `configs/actions.toml`."""
+        return self.studies / "actions.toml"
 
     @property
     def lock(self) -> Path:
