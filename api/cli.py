@@ -135,13 +135,20 @@ def tune(
     context: typer.Context,
     trials: Annotated[int | None, typer.Option(min=1, help="How many more.")] = None,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds it may take.")] = None,
+    what: Annotated[
+        str, typer.Option(help="recipe: of the fits; evidence: what acts are worth.")
+    ] = "recipe",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Searches for a better recipe and keeps it for later retrains; goes on where it stopped."""
     from api import printing
     from training.tune import tune as search
+    from training.tune_evidence import tune_evidence
 
+    if what not in ("recipe", "evidence"):
+        raise typer.BadParameter("--what is recipe or evidence")
+    search = tune_evidence if what == "evidence" else search
     found = search(home_of(context), trials=trials, timeout=timeout, seed=seed, console=console())
     say(found.to_dict(), as_json, printing.tuned)
 

@@ -126,10 +126,12 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
-    actions = configs.load_rows("actions", home.root)
-    evidence = weigh_events(events, actions=actions, now=as_of, distinct=True).collect()
-    products = scan_table(home, "products").collect()
+    actions = configs.load_rows("actions", home.root, over=home.actions)
     weighing = recipe["evidence"]
+    evidence = weigh_events(
+        events, actions=actions, now=as_of, distinct=True, repeats=weighing.repeats
+    ).collect()
+    products = scan_table(home, "products").collect()
     pairs = pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
     attributes = scan_table(home, "users").collect()
     users = _describe_users(events, evidence, attributes, pairs)
