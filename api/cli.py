@@ -18,6 +18,7 @@ import typer
 from api.people import consent, erase
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
+from api.texts import text
 
 # what takes long to import is imported by the verb that needs it: help must come at once
 
@@ -34,6 +35,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(consent, name="consent")
 app.command(epilog="Example: mokhatab erase u17 --json")(erase)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
+app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Product = Annotated[str, typer.Argument(help="The product's id.", callback=an_id)]

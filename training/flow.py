@@ -37,6 +37,7 @@ from training.parts import Features, plan_parts
 from training.publish import Source, build_model
 from training.recipe import Recipe, load_recipe
 from training.report import steps, summary
+from training.said import read_said, with_wishes
 from training.warm import load_fitted, save_fitted
 
 
@@ -128,12 +129,13 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
     actions = configs.load_rows("actions", home.root, over=home.actions)
     weighing = recipe["evidence"]
+    products = scan_table(home, "products").collect()
+    events, wishes = read_said(home, events, products, now=as_of)
     evidence = weigh_events(
         events, actions=actions, now=as_of, distinct=True, repeats=weighing.repeats
     ).collect()
-    products = scan_table(home, "products").collect()
     pairs = pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
-    attributes = scan_table(home, "users").collect()
+    attributes = with_wishes(scan_table(home, "users").collect(), wishes)
     users = _describe_users(events, evidence, attributes, pairs)
     window = {
         "from": events.select(pl.col(AT).min()).collect().item().isoformat(),
