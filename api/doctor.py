@@ -17,6 +17,7 @@ from engine.store import artefacts, eventlog, versions
 from engine.store.home import Home
 
 LEAST_FREE = 1 << 30
+SHOWN = 5
 
 
 def examine(home: Home) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def examine(home: Home) -> dict[str, Any]:
         "space": _space,
         "events": _events,
         "champion": _champion,
+        "integrity": _integrity,
     }
     found = [_checked(what, check, home) for what, check in checks.items()]
     return {"home": str(home.root), "well": all(one["well"] for one in found), "checks": found}
@@ -79,3 +81,14 @@ def _champion(home: Home) -> str:
         return str(error)
     artefacts.verify(home, version)
     return f"{version}, every file as its manifest says"
+
+
+def _integrity(home: Home) -> str:
+    from engine.operations.integrity import list_suspects
+
+    held = list_suspects(home)["held"]
+    if not held:
+        return "no account is held out of training"
+    named = "; ".join(f"{one['user_id']}: {one['reason']}" for one in held[:SHOWN])
+    more = f"; and {len(held) - SHOWN} more" if len(held) > SHOWN else ""
+    return f"{counted(len(held), 'account')} held out of training: {named}{more}"

@@ -14,6 +14,10 @@ import typer
 from api.terminal import Json, an_id, home_of, say
 
 consent = typer.Typer(help="What people allow: show, set, object, import.", no_args_is_help=True)
+integrity = typer.Typer(
+    help="Accounts held out of training until somebody looked: list, release.",
+    no_args_is_help=True,
+)
 User = Annotated[str, typer.Argument(help="The user's id.", callback=an_id)]
 Source = Annotated[str, typer.Option(help="Where it was said.")]
 
@@ -93,3 +97,25 @@ def erase(context: typer.Context, user: User, as_json: Json = False) -> None:
 
     answer = erase_user(home_of(context), user, now=datetime.now(UTC))
     say(answer, as_json, printing.as_lines)
+
+
+@integrity.command("list")
+def integrity_list(
+    context: typer.Context,
+    look: Annotated[bool, typer.Option(help="Search the log anew, and tell of bursts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Who is held, and why."""
+    from api import printing
+    from engine.operations.integrity import list_suspects
+
+    say(list_suspects(home_of(context), look=look), as_json, printing.suspects)
+
+
+@integrity.command("release", epilog="Example: mokhatab integrity release u17")
+def integrity_release(context: typer.Context, user: User, as_json: Json = False) -> None:
+    """Lets the next retrain learn from an account again; it is not held a second time."""
+    from api import printing
+    from engine.operations.integrity import release
+
+    say(release(home_of(context), user), as_json, printing.as_lines)

@@ -166,6 +166,19 @@ def moved(answer: Answer) -> RenderableType:
     return Text(", ".join(tables) + " moved to the log" if tables else "nothing waited")
 
 
+def suspects(answer: Answer) -> RenderableType:
+    """Accounts that are held, and bursts that were found."""
+    table = _table("", "held", "why")
+    for one in answer["held"]:
+        table.add_row(one["user_id"], one["reason"])
+    bursts = [
+        f"burst: {one['people']} people on "
+        f"{one['product_id']} from {one['window']}, {one['expected']:.1f} expected"
+        for one in answer["bursts"]
+    ]
+    return Group(table if answer["held"] else "no account is held", *bursts)
+
+
 def findings(answer: Answer) -> RenderableType:
     """What the doctor found."""
     table = Table.grid(padding=(0, 2))

@@ -20,6 +20,7 @@ from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT,
 from engine.operations.consent import consented
 from engine.operations.erasure import without_erased
 from engine.operations.intake import compact
+from engine.operations.integrity import hold_out
 from engine.operations.models import promote_model
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
@@ -119,11 +120,11 @@ def retrain(
 def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     """Reads the log and the tables and numbers what they hold.
 
-    Of people who did not agree to a profile nothing is learned. Evidence is weighed at the last
-    event, so that a model depends on its data, not on the clock.
+    Of people who did not agree to a profile nothing is learned, nor of accounts that are held.
+    Evidence is weighed at the last event, so that a model depends on its data, not on the clock.
     """
     change, erasures = version(home)["events"], newest_erasure(home)
-    events = consented(home, scan_events(home), PROFILE)
+    events, held = hold_out(home, consented(home, scan_events(home), PROFILE))
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
@@ -143,6 +144,7 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
         "events": events.select(pl.len()).collect().item(),
         "change": change,
         "erasures": erasures,
+        "held_out": held,
         "pairs": len(pairs.rows),
     }
     return Material(
@@ -201,7 +203,8 @@ def _publish(
         model, before, learned.judged.by_product, settings["gate"], seed=material.source.seed
     )
     unchanged = audience_change(model, before) if before else None
-    metrics = {**model.metrics, "unchanged": unchanged}
+    held = material.source.window["held_out"]
+    metrics = {**model.metrics, "unchanged": unchanged, "held_out": held}
     tick("gate")
     kept = without_erased(home, model)
     save(home, kept)

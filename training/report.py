@@ -62,7 +62,10 @@ def summary(
     if change is not None:
         table.add_section()
         table.add_row("best 1 % kept since the champion (Jaccard)", f"{change:.2f}", "", "")
-    table.caption = "\n".join(
-        f"{'✓' if verdict.passed else '✗'} {verdict.check}: {verdict.words}" for verdict in verdicts
-    )
+    lines = [f"{'✓' if each.passed else '✗'} {each.check}: {each.words}" for each in verdicts]
+    if held := challenger.get("held_out"):
+        lines.append(
+            f"accounts held out of training until released: {held} (mokhatab integrity list)"
+        )
+    table.caption = "\n".join(lines)
     return table

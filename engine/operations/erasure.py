@@ -16,7 +16,7 @@ from typing import Any
 from engine.errors import ArtefactCorrupt, InvalidValue
 from engine.frames import USER
 from engine.operations.lookup import user_rows
-from engine.store import artefacts, forgotten, purge, versions
+from engine.store import artefacts, forgotten, purge, suspects, versions
 from engine.store.artefacts import Model
 from engine.store.catalog import Catalog
 from engine.store.files import replace_durably
@@ -107,6 +107,10 @@ def _from_fitted(home: Home, _: Catalog, __: str) -> int:
     return purge.purge_fitted(home)
 
 
+def _from_suspects(_: Home, catalog: Catalog, user: str) -> int:
+    return suspects.drop(catalog, user)
+
+
 def _from_consents(home: Home, catalog: Catalog, user: str) -> int:
     return purge.purge_consents(home, catalog, user)
 
@@ -117,6 +121,7 @@ ERASERS: dict[str, Eraser] = {
     "quarantine": _from_quarantine,
     "fitted": _from_fitted,
     "models": _from_models,
+    "suspects": _from_suspects,
     "consents": _from_consents,  # last: until then they withhold the person from every answer
 }
 """Whatever keeps people has its line here."""
