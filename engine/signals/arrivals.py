@@ -81,6 +81,8 @@ def _columns(
     rows: Sequence[Any], kind: Schema, most_columns: int
 ) -> tuple[dict[str, list[Any]], dict[int, str]]:
     """Values by column, and rows that are none; every column that is required is there."""
+    if _alike(rows, kind):
+        return _columns_of_alike(rows, kind), {}
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in kind.required}
     refused: dict[int, str] = {}
     open_ended = kind.name in ("users", "products")
@@ -100,6 +102,19 @@ def _columns(
                 values = columns[name] = [None] * len(rows)
             values[index] = value
     return columns, refused
+
+
+def _alike(rows: Sequence[Any], kind: Schema) -> bool:
+    """Whether all rows have the same fields, and all of these are columns of the table."""
+    if not rows or type(rows[0]) is not dict or not rows[0].keys() <= kind.columns.keys():
+        return False
+    fields = rows[0].keys()
+    return all(type(row) is dict and row.keys() == fields for row in rows)
+
+
+def _columns_of_alike(rows: Sequence[Any], kind: Schema) -> dict[str, list[Any]]:
+    lacking = {name: [None] * len(rows) for name in kind.required if name not in rows[0]}
+    return lacking | {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _row(given: Any, kind: Schema) -> dict[str, Any] | str:
@@ -128,7 +143,7 @@ def _bad_name(
 
 def _texts(name: str, values: list[Any], kind: Schema, refused: dict[int, str]) -> pl.Series:
     """A column as text; what JSON nests is text where it is an attribute or a list of tags."""
-    if not {type(value) for value in values} <= {str, type(None)}:
+    if not set(map(type, values)) <= {str, type(None)}:
         plain = name in kind.columns and not isinstance(kind.columns[name], pl.List)
         for index, value in enumerate(values):
             if value is None or isinstance(value, str):

@@ -36,6 +36,9 @@ ROW, RAW = "row", "raw"
 ROW_NUMBER = "\x1frow"
 """Name of a column that carries row numbers through; no file can hold a column of this name."""
 
+BAD = pl.Schema({ROW: pl.UInt64, REASON: pl.String, RAW: pl.String})
+"""What is told of a row that is none."""
+
 PRODUCTLESS = ("follow", "post", "question", "undo")
 """Acts that may be about no product."""
 
@@ -98,6 +101,8 @@ def judge_events(
     judged = typed.with_columns(_reason(typed, now, limits).alias(REASON))
     good = judged.filter(pl.col(REASON).is_null()).select(list(EVENTS.columns))
     refused = judged[REASON].is_not_null()
+    if not refused.any():
+        return keep_once(identify(good)), pl.DataFrame(schema=BAD)
     bad = pl.DataFrame(
         {
             ROW: frame[ROW_NUMBER].cast(pl.UInt64).filter(refused),
@@ -162,22 +167,29 @@ def as_json(frame: pl.DataFrame) -> pl.Series:
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     """Our columns in our types; beside each, under `<name>?`, whether something was given there."""
-    columns: list[pl.Series] = []
+    columns: dict[str, pl.Series | pl.Expr] = {}
     for name in EVENTS.columns:
-        raw = frame[name] if name in frame.columns else pl.repeat(None, frame.height, eager=True)
-        given = raw.is_not_null()
-        if raw.dtype == pl.String:
-            given &= raw != ""
+        if name not in frame.columns:
+            columns |= {name: pl.lit(None, EVENTS.columns[name]), f"{name}?": pl.lit(False)}
+            continue
+        raw, content = frame[name], pl.col(name)
+        written = raw.dtype == pl.String
+        columns[f"{name}?"] = (
+            content.is_not_null() & (content != "") if written else content.is_not_null()
+        )
         if name == AT:
-            typed = parse_moments(raw)
+            columns[name] = parse_moments(raw)
         elif name == VALUE:
-            typed = as_numbers(raw)
+            number = as_numbers(raw)
             # -0.0 is 0.0: one act, one id
-            typed = typed.zip_with((typed != 0).fill_null(True), pl.Series([0.0]))
+            columns[name] = number.zip_with((number != 0).fill_null(True), pl.Series([0.0]))
+        elif written:
+            columns[name] = pl.when(content != "").then(content)
         else:
-            typed = as_texts(raw, name).replace("", None)
-        columns += [typed.alias(name), given.alias(f"{name}?")]
-    return pl.DataFrame(columns).with_columns(pl.col(ACTION).str.to_lowercase())
+            columns[name] = as_texts(raw, name).replace("", None)
+    # All that can be said in one query is: small batches would feel each query by itself.
+    typed = frame.select(column.alias(name) for name, column in columns.items())
+    return typed.with_columns(pl.col(ACTION).str.to_lowercase())
 
 
 def as_texts(raw: pl.Series, name: str) -> pl.Series:
