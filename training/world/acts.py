@@ -6,7 +6,7 @@ Never: a taste of its own; every like is drawn from the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import polars as pl
@@ -32,10 +32,12 @@ from training.world.truth import Truth
 
 ACTIONS = (
     *("view", "like", "dislike", "click", "save", "share"),
-    *("purchase", "review", "hide", "undo"),
+    *("purchase", "review", "hide", "undo", "follow"),
 )
 CODE = {action: code for code, action in enumerate(ACTIONS)}
 OPINIONS = {"like": "positive", "dislike": "negative", "view": "neutral"}
+QUIETLY = ("save", "share", "purchase", "follow")
+"""What people do who like something and press no like."""
 MARGIN = 7200
 """Seconds before the end in which no showing falls, so that what follows it fits in."""
 
@@ -99,7 +101,8 @@ def acts_per_pair(plan: Plan, like: Array) -> Array:
     rates = plan.settings["acts"]
     dislike = rates.dislike * (1 - like)
     chances = {"like": like, "dislike": dislike, "view": 1 - like - dislike}
-    extra = sum(chances[trace.outcome] * getattr(rates, trace.rate) for trace in TRACES)
+    loud = {**chances, "like": like * (1 - rates.quiet)}
+    extra = sum(loud[trace.outcome] * getattr(rates, trace.rate) for trace in TRACES)
     return np.asarray(1 + extra + 2 * rates.slip * chances["view"])
 
 
@@ -109,6 +112,8 @@ def draw_acts(
     """The events of one block, sorted by time; ids name the block and the place in it."""
     rng = plan.draw(Stage.ACTS, block)
     outcomes = _draw_outcomes(plan, culture, people, truth, rng)
+    if plan.settings["acts"].quiet > 0:
+        outcomes = _grow_quiet(plan, outcomes, plan.draw(Stage.QUIET, block))
     acts = _draw_traces(plan, outcomes, rng)
     return _tell_events(plan, people, truth.goods, acts, block)
 
@@ -139,6 +144,15 @@ def _draw_outcomes(
     at = _draw_times(plan, people, user, channel, rng)
     none = np.full(user.size, -1)
     return Acts(user, product, action.astype(np.int8), at, channel, none, none.astype(np.int8))
+
+
+def _grow_quiet(plan: Plan, outcomes: Acts, rng: np.random.Generator) -> Acts:
+    """Some of the likes become acts of other kinds, which then carry the taste alone."""
+    quiet = rng.random(outcomes.user.size, np.float32) < plan.settings["acts"].quiet
+    codes = np.array([CODE[action] for action in QUIETLY], np.int8)
+    instead = codes[rng.integers(0, codes.size, outcomes.user.size)]
+    liked = outcomes.action == CODE["like"]
+    return replace(outcomes, action=np.where(liked & quiet, instead, outcomes.action))
 
 
 def _draw_times(

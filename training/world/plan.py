@@ -33,6 +33,7 @@ class Stage(IntEnum):
     ACTS = 6
     REVIEWS = 7
     RESULTS = 8
+    QUIET = 9
 
 
 @dataclass(frozen=True)
