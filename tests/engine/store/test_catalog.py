@@ -13,9 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -23,11 +25,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from engine.errors import DuplicateEntity
+from engine.operations.intake import compact
 from engine.store import migrations
 from engine.store.catalog import TABLES, Catalog, catalog_url, open_catalog, pepper
 from engine.store.consents import CONSENTS
+from engine.store.eventlog import scan_table
 from engine.store.home import Home
-from engine.store.inbox import INBOX, ORIGINS, REPLIES
+from engine.store.inbox import INBOX, ORIGINS, REPLIES, Inbox, Reply, Ticket
 
 
 @pytest.fixture
@@ -153,6 +157,37 @@ def test_postgresql_is_driven_by_psycopg(home: Home, monkeypatch: pytest.MonkeyP
     assert catalog_url(home).drivername == "postgresql+psycopg"
 
 
+def _hand_in(home: Home) -> None:
+    """Rows, answers and claims, as the routes use them."""
+    ticket = Ticket("mk", "k", b"q" * 32, 1000, 60)
+    reply = Reply(200, "text/plain", "پاسخ".encode())
+    rows = pl.DataFrame({"user_id": ["a", "b"], "age": ["1", "2"]})
+    with open_catalog(home) as catalog:
+        inbox = Inbox(home, catalog)
+        assert inbox.border() == 0
+        with inbox.claimed(ticket) as mine, inbox.claimed(ticket) as again:
+            assert (mine, again) == (True, False)
+        with inbox.claimed(ticket) as mine:
+            assert mine
+            assert inbox.reply_to(ticket) is None
+            inbox.add("users", rows, ticket, reply)
+        assert inbox.reply_to(ticket) == (reply, True)
+        assert inbox.reply_to(replace(ticket, question=b"x" * 32)) == (reply, False)
+        assert inbox.reply_to(replace(ticket, asked_at=1060)) is None
+        inbox.add("users", rows, replace(ticket, asked_at=1060), reply)
+        assert inbox.waiting() == {"users": 4}
+        assert inbox.border() == 2
+        assert inbox.forget("a") == 2
+        assert inbox.waiting() == {"users": 2}
+    assert compact(home) == {"users": 1}
+    assert compact(home) == {}
+    assert scan_table(home, "users").collect().to_dicts() == [{"user_id": "b", "age": 2}]
+
+
+def test_rows_wait_and_answers_are_kept(home: Home) -> None:
+    _hand_in(home)
+
+
 @pytest.fixture
 def postgresql() -> Iterator[str]:
     server, make = shutil.which("postgres"), shutil.which("initdb")
@@ -188,4 +223,5 @@ def test_postgresql_keeps_the_same(
         except sa.exc.OperationalError:
             time.sleep(0.1)
     _use(home)
+    _hand_in(home)
     assert not home.catalog.exists()
