@@ -323,3 +323,19 @@ def test_the_world_of_a_million_events_is_made_in_seconds() -> None:
 def test_the_world_can_be_stated_again_from_its_plan_alone() -> None:
     assert {field.name for field in fields(World)} >= {*FRAMES, "truth"}
     assert grow(tiny().plan).events.equals(tiny().events)
+
+
+def test_quiet_people_save_share_buy_or_follow_what_they_would_have_liked():
+    plan = plan_world(300, 30, events=6_000, seed=5)
+    loud, quiet = grow(plan), grow(plan.changed("acts", quiet=0.5))
+    counts = [dict(world.events["action"].value_counts().iter_rows()) for world in (loud, quiet)]
+    assert "follow" not in counts[0]
+    assert 0.35 < counts[1]["like"] / counts[0]["like"] < 0.65
+    assert all(counts[1][action] > 2 * counts[0].get(action, 0) for action in ("share", "follow"))
+    alone = quiet.events.filter(pl.col("action") == "follow").join(
+        quiet.events.filter(pl.col("action") == "like"), on=["user_id", "product_id"], how="anti"
+    )
+    users, products = (
+        alone[name].str.slice(1).cast(pl.Int64).to_numpy() for name in ("user_id", "product_id")
+    )
+    assert quiet.truth.like_pairs(users, products).mean() > 1.2 * quiet.truth.like().mean()
