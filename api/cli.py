@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.people import consent, erase, integrity
+from api import people
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -32,9 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
-app.add_typer(consent, name="consent")
-app.add_typer(integrity, name="integrity")
-app.command(epilog="Example: mokhatab erase u17 --json")(erase)
+people.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 

@@ -119,3 +119,10 @@ def integrity_release(context: typer.Context, user: User, as_json: Json = False)
     from engine.operations.integrity import release
 
     say(release(home_of(context), user), as_json, printing.as_lines)
+
+
+def register(app: typer.Typer) -> None:
+    """Puts these verbs into the command."""
+    app.add_typer(consent, name="consent")
+    app.add_typer(integrity, name="integrity")
+    app.command(epilog="Example: mokhatab erase u17 --json")(erase)

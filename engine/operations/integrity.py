@@ -24,7 +24,9 @@ from engine.store.home import Home
 def hold_out(home: Home, events: pl.LazyFrame) -> tuple[pl.LazyFrame, int]:
     """Looks for suspects, keeps who they are, and leaves out all who are held; says how many."""
     found = find_suspects(
-        events, settings.load_rows("actions", home.root), settings.load("integrity", home.root)
+        events,
+        settings.load_rows("actions", home.root, over=home.actions),
+        settings.load("integrity", home.root),
     )
     with open_catalog(home) as catalog:
         suspects.hold(catalog, found.suspects)
@@ -40,7 +42,7 @@ def list_suspects(home: Home, *, look: bool = False) -> dict[str, Any]:
     if look:
         found = find_suspects(
             scan_events(home),
-            settings.load_rows("actions", home.root),
+            settings.load_rows("actions", home.root, over=home.actions),
             settings.load("integrity", home.root),
         )
         bursts = found.bursts.to_dicts()

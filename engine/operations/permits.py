@@ -24,7 +24,12 @@ from engine.operations.lookup import user_rows
 from engine.privacy.consent import SELECT, holds, in_force
 from engine.store.artefacts import Model, Segments
 from engine.store.catalog import Catalog, open_catalog
-from engine.store.consents import has_records, last_announcement, read_consents
+from engine.store.consents import (
+    has_records,
+    last_announcement,
+    place_of_announcements,
+    read_consents,
+)
 from engine.store.forgotten import erasures_missed, forgotten, marks
 from engine.store.home import Home
 from engine.store.withheld import Withheld
@@ -46,6 +51,7 @@ class Permits:
         self._home, self._catalog = home, Catalog(home)
         self._check_seconds, self._clock = check_seconds, clock
         self._default = agreed_by_default(home, SELECT)
+        self._place = place_of_announcements(home)
         self._lock = threading.Lock()
         self._announced: tuple[int, int] | None = None
         self._next_check = -math.inf
@@ -65,14 +71,14 @@ class Permits:
             SQLAlchemyError: records cannot be read; nothing is answered from older ones.
         """
         known = self._permitted
-        fresh = self._announced == last_announcement(self._home)
+        fresh = self._announced == last_announcement(self._home, self._place)
         if fresh and known and known[0] is model and self._clock() < self._next_check:
             return known[1]
         with self._lock:
             return self._looked_up(model)
 
     def _looked_up(self, model: Model) -> Model:
-        announced, now = last_announcement(self._home), self._clock()
+        announced, now = last_announcement(self._home, self._place), self._clock()
         found, known = marks(self._catalog), self._permitted
         if known is None or known[0] is not model:
             withheld = self._all(model, found)
