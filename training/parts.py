@@ -60,15 +60,18 @@ def plan_parts(
     """The fits that a recipe asks for, longest first.
 
     What cannot teach is left out: opinions without a dislike, and seen pairs that are all likes.
+    Attributes make LightFM several times slower, so of WARP's copies the first alone has them.
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
     shared: dict[str, Any] = {"pairs": pairs, "recipe": recipe, "seed": seed}
     opinions = bool((pairs.polarity < 0).any())
     indifferent = bool((pairs.polarity <= 0).any())
     fits: dict[str, Any] = {**shared, "features": features, "warm": warm}
-    tasks: list[Task] = [(fit_warp, {**fits, "copy": copy}) for copy in range(_copies(recipe))]
+    plain = {**fits, "features": Features()}
+    tasks: list[Task] = [(fit_warp, {**fits, "copy": 0})]
     if opinions:
         tasks.append((fit_logistic, fits))
+    tasks += [(fit_warp, {**plain, "copy": copy}) for copy in range(1, _copies(recipe))]
     wanted = {"likes": True, "seen": indifferent, "opinion": opinions, "lookalike": True}
     tasks += [
         (fit_part_neighbourhood, {**shared, "kind": kind})

@@ -176,7 +176,7 @@ def test_a_product_that_nobody_acted_on_is_known_by_its_features(kind):
     [
         (
             [[1, -1], [2, 1]],
-            ["warp-0", "warp-1", "logistic", "likes", "seen", "opinion", "lookalike"],
+            ["warp-0", "logistic", "warp-1", "likes", "seen", "opinion", "lookalike"],
         ),
         ([[1, 2], [2, 1]], ["warp-0", "warp-1", "likes", "seen", "lookalike"]),
         ([[1, 1], [0, 1]], ["warp-0", "warp-1", "likes", "lookalike"]),
@@ -185,6 +185,17 @@ def test_a_product_that_nobody_acted_on_is_known_by_its_features(kind):
 def test_what_cannot_teach_is_left_out(opinions, names):
     tasks = plan_parts(pairs_of(np.array(opinions)), Features(), recipe(), 0)
     assert [work(**arguments).name for work, arguments in tasks] == names
+
+
+def test_one_copy_alone_pays_for_attributes():
+    opinions = tasteful(60, 10)
+    tasks = plan_parts(pairs_of(opinions), features_of_taste(opinions), recipe(), 0)
+    learned = {
+        part.name: next(iter(part.fitted.values())).user_embeddings.shape[0]
+        for part in (work(**arguments) for work, arguments in tasks)
+        if "warp" in part.name
+    }
+    assert learned == {"warp-0": 12, "warp-1": 10}
 
 
 @pytest.mark.parametrize("kind", ["warp", "logistic"])
