@@ -204,8 +204,7 @@ def score(
     blocks = stream(lambda: score_all(model, product_ids=wanted), SCORES.columns)
     write_table(out, blocks, for_people=True)
     rows = model.users.height * (len(wanted) if wanted else model.products.height)
-    answer = {"model_version": model.version, "rows": rows, "out": str(out)}
-    say(answer, as_json, printing.written)
+    say({"model_version": model.version, "rows": rows, "out": str(out)}, as_json, printing.written)
 
 
 @app.command(epilog="Example: mokhatab segments p17 --goal awareness --limit 5")
