@@ -192,7 +192,7 @@ def score(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Writes every known user × product: user_id, product_id, score, probability."""
+    """Writes every known user × product: user_id, product_id, score, probability; ids untouched."""
     from api import printing
     from engine.frames import SCORES
     from engine.operations.audiences import score_all
@@ -202,7 +202,7 @@ def score(
     model = _model(context)
     wanted = some_ids(products or [], index(model).products)
     blocks = stream(lambda: score_all(model, product_ids=wanted), SCORES.columns)
-    write_table(out, blocks, for_people=True)
+    write_table(out, blocks)
     rows = model.users.height * (len(wanted) if wanted else model.products.height)
     say({"model_version": model.version, "rows": rows, "out": str(out)}, as_json, printing.written)
 

@@ -69,7 +69,7 @@ def read_texts_of(
         reader = reader or open_reader(home, task)
         texts = _read(judge, [TEXT])[TEXT]
         said = judge_by(texts, task, reader, lexicon, settings)
-        write_table(out, said.lazy(), for_people=True)
+        write_table(out, said.lazy())  # texts as they are, so that rows can be joined again
         answer |= {
             "reader": "trained" if reader else "built-in",
             "rows": said.height,

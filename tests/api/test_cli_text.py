@@ -21,7 +21,7 @@ def test_texts_are_read_with_and_without_training(run, tmp_path):
     found = pl.read_csv(out)
     assert found.columns == ["text", "prediction", "probability", "phrase"]
     assert found["prediction"].to_list() == ["up", "down"]
-    assert found["text"].to_list() == ["zorbig", "'=flimkar"]
+    assert found["text"].to_list() == ["zorbig", "=flimkar"]
     kept = run(tmp_path / "home", *words)
     assert json.loads(kept.out)["reader"] == "trained"
 

@@ -94,16 +94,20 @@ def odd_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def test_a_csv_runs_nothing_in_a_spreadsheet(run, odd_home, tmp_path):
-    audience, scores, plain = (tmp_path / name for name in ("a.csv", "s.csv", "a.parquet"))
+    audience, plain = tmp_path / "a.csv", tmp_path / "a.parquet"
     for path in (audience, plain):
         run(odd_home, "audience", "@p,1", "--share", "1", "--out", str(path))
-    run(odd_home, "score", "--out", str(scores))
     assert pl.read_csv(audience)["user_id"].str.starts_with("'=1+").all()
-    told = pl.read_csv(scores)
-    assert told["user_id"].str.starts_with("'=1+").all()
-    assert told["product_id"].str.starts_with("'@p,").all()
-    assert told["score"].min() < 0
     assert pl.read_parquet(plain)["user_id"].str.starts_with("=1+").all()
+
+
+def test_scores_for_programs_keep_ids_as_they_are(run, odd_home, tmp_path):
+    path = tmp_path / "s.csv"
+    run(odd_home, "score", "--out", str(path))
+    told = pl.read_csv(path)
+    assert told["user_id"].str.starts_with("=1+").all()
+    assert told["product_id"].str.starts_with("@p,").all()
+    assert told["score"].min() < 0
 
 
 def test_an_id_with_a_comma_is_taken_as_it_is_where_it_is_known(run, odd_home, tmp_path):
