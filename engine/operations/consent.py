@@ -35,7 +35,7 @@ from engine.store.consents import (
     read_consents,
     remembered,
 )
-from engine.store.forgotten import forgotten
+from engine.store.forgotten import anybody_forgotten, forgotten
 from engine.store.home import Home
 
 LONGEST_SOURCE = 200
@@ -178,6 +178,8 @@ def unwelcome(home: Home, name: str, rows: pl.DataFrame) -> pl.Series:
     found = pl.Series("reason", [None] * rows.height, pl.String)
     agreed = agreed_by_default(home, STORE)
     records = remembered(home, "consents", lambda: _records(home))
+    if agreed and records.is_empty() and not anybody_forgotten(home):
+        return found
     for column in PEOPLE.get(name, ()):
         if column not in rows.columns or rows.is_empty():
             continue

@@ -23,8 +23,10 @@ from engine.store.home import Home
 
 FLAGS = ("store", "profile", "select", "measure")
 SOURCE = "source"
-TRUSTED_SECONDS = 0.25
-"""How long the doors trust what they read, where another machine may have changed it."""
+TRUSTED_SECONDS = {"sqlite": 5.0}
+"""How long the doors trust what they read: changes of this machine are announced, so a database
+that no other machine can change is asked anew only in case its writer died before it told."""
+TRUSTED_ELSEWHERE = 0.25
 Kept = TypeVar("Kept")
 WRITING = 0x70656F70
 """Any constant does: PostgreSQL's advisory locks are numbers."""
@@ -137,8 +139,9 @@ _REMEMBERED: dict[tuple[str, str], tuple[object, Any]] = {}
 
 def remembered(home: Home, what: str, read: Callable[[], Kept]) -> Kept:
     """What `read` gives, read anew after each announcement, and after a moment in any case."""
-    address = str(catalog_url(home))
-    stamp = (last_announcement(home), address, int(time.monotonic() / TRUSTED_SECONDS))
+    address = catalog_url(home)
+    trusted = TRUSTED_SECONDS.get(address.get_backend_name(), TRUSTED_ELSEWHERE)
+    stamp = (last_announcement(home), str(address), int(time.monotonic() / trusted))
     key = (str(home.root.absolute()), what)
     known = _REMEMBERED.get(key)
     if known is None or known[0] != stamp:

@@ -57,6 +57,11 @@ def forgotten(home: Home, ids: pl.Series, *, anew: bool = False) -> pl.Series:
     return ids.is_in(found).fill_null(False)
 
 
+def anybody_forgotten(home: Home) -> bool:
+    """Whether anybody was erased here."""
+    return bool(_digests(home))
+
+
 def without_forgotten(home: Home, rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
     """The rows of people who were not erased; null ids stay. Reads the ids if anybody was."""
     if not _digests(home):
