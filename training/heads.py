@@ -28,6 +28,8 @@ Array = NDArray[Any]
 
 BLOCK = 50_000
 """Pairs that are scored at once."""
+CONSTANT = 1e-5
+"""A part whose deviation is less of its mean is rounding, not an answer."""
 KNOTS = 129
 NEWTON_STEPS = 50
 
@@ -150,13 +152,18 @@ class Scale:
 
     @classmethod
     def of(cls, parts: list[Part], pairs: Pairs, seed: int, size: int = 20_000) -> Scale:
-        """Measured on a seeded sample, so that parts of fewer pairs speak in the same units."""
+        """Measured on a seeded sample, so that parts of fewer pairs speak in the same units.
+
+        A part that says the same of all pairs gets an infinite deviation: it counts for nothing.
+        """
         random = np.random.default_rng([seed, 22])
         likes = pairs.counts(0)["likes"]
         rows = random.integers(0, pairs.shape[0], size)
         columns = random.choice(pairs.shape[1], size, p=likes / likes.sum())
         scores = score_pairs(parts, rows, columns)
-        return cls(scores.mean(0), np.maximum(scores.std(0), 1e-9))
+        mean, deviation = scores.mean(0), scores.std(0)
+        tells = deviation > CONSTANT * np.maximum(np.abs(mean), 1e-3)
+        return cls(mean, np.where(tells, deviation, np.inf))
 
 
 def score_pairs(parts: list[Part], rows: Array, columns: Array) -> Array:

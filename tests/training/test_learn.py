@@ -139,7 +139,7 @@ def test_without_dislikes_the_rate_is_a_constant_near_one():
     assert found.judged.figures["taste"] is None
 
 
-STEPS = ["warp-0", "warp-1", "logistic", "likes", "seen", "opinion", "lookalike"]
+STEPS = ["warp-0", "logistic", "warp-1", "likes", "seen", "opinion", "lookalike"]
 
 
 def test_every_step_is_heard():
@@ -163,3 +163,12 @@ def test_numbers_of_unused_users_stay_in_place():
     found = learned_of(replace(pairs_of(opinions)))
     assert found.scorer.embeddings.shape[0] == 200
     assert np.isfinite(every_logit(found, "interest")).all()
+
+
+def test_a_world_where_everybody_acted_on_everything_is_learned():
+    """Who has seen what is then the same of all pairs: it must not blow up into an answer."""
+    opinions = tasteful(200, 12)
+    opinions[opinions == 0] = -1
+    scorer = learned_of(pairs_of(opinions)).scorer
+    for array in (scorer.embeddings, scorer.interest.products, scorer.probability.products):
+        assert np.abs(array).max() < 1e4
