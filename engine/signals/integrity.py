@@ -1,4 +1,4 @@
-"""Acts that are not what they seem: floods by one account, bursts by many thin ones.
+"""Acts that are not what they seem: floods by one account, bursts by thin ones, made profiles.
 
 In: events, which actions are opinions, settings. Out: suspects with a reason, bursts with figures.
 Never: a verdict: suspects are held out until somebody has looked, and nothing is deleted.
@@ -16,6 +16,7 @@ from scipy.special import gammainc
 
 from engine.frames import ACTION, ACTS, AT, FIRST_AT, POLARITY, PRODUCT, REASON, USER
 from engine.settings import Section
+from engine.signals.profiles import find_profiles
 
 WINDOW, PEOPLE, EXPECTED, THIN = "window", "people", "expected", "thin"
 
@@ -31,7 +32,7 @@ class Found:
 def find_suspects(
     events: pl.LazyFrame, actions: Mapping[str, Mapping[str, Any]], settings: dict[str, Section]
 ) -> Found:
-    """Accounts that flood, and thin accounts that came together in a burst.
+    """Accounts that flood, thin ones that came together in a burst, and those of one pattern.
 
     Bursts are told of whether or not their accounts are thin; `thin` is the part that is.
     """
@@ -41,7 +42,10 @@ def find_suspects(
     activity = users.collect()
     floods = find_floods(activity, settings["activity"])
     bursts, thin = find_bursts(events, activity, actions, settings["bursts"])
-    suspects = pl.concat([floods, thin]).unique(USER, keep="first", maintain_order=True).sort(USER)
+    made = find_profiles(events, actions, settings["profiles"])
+    suspects = (
+        pl.concat([floods, thin, made]).unique(USER, keep="first", maintain_order=True).sort(USER)
+    )
     return Found(suspects, bursts)
 
 
