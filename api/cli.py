@@ -142,7 +142,7 @@ def tune(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Searches for a better recipe and keeps it for later retrains; goes on where it stopped."""
+    """Searches for a better recipe, or what acts are worth; goes on where it stopped."""
     from api import printing
     from training.tune import tune as search
     from training.tune_evidence import tune_evidence

@@ -51,9 +51,9 @@ def counts(answer: Answer) -> RenderableType:
         shown = (tally["read"], tally["stored"], tally["duplicates"], sum(refused.values()))
         table.add_row(name, *(f"{number:,}" for number in shown))
         reasons += [f"  {name}: {count:,} × {reason}" for reason, count in refused.items()]
-    if not answer["quarantine"]:
-        return table
-    return Group(table, *reasons, f"refused rows: {answer['quarantine']}")
+    if answer["quarantine"]:  # rows of people who did not allow it are kept nowhere
+        reasons.append(f"refused rows: {answer['quarantine']}")
+    return Group(table, *reasons)
 
 
 def tuned(answer: Answer) -> RenderableType:
@@ -152,12 +152,28 @@ def written(answer: Answer) -> RenderableType:
 
 
 def as_lines(answer: Answer) -> RenderableType:
-    """Any answer, one line for each entry; long lists by their number."""
+    """Any answer, one line for each entry; lists of files by their number."""
     table = Table.grid(padding=(0, 2))
     for name, value in answer.items():
-        shown = counted(len(value), "file") if name == "files" else str(value)
+        shown = counted(len(value), "file") if name == "files" else _in_words(value)
         table.add_row(Text(name, style="bold"), Text(shown))
     return table
+
+
+def _in_words(value: Any) -> str:
+    """What is nested stands in round brackets; null is a dash."""
+    if isinstance(value, dict):
+        nested = {key: _in_words(one) for key, one in value.items()}
+        return ", ".join(
+            f"{'–' if key is None else key} "
+            + (f"({shown or '–'})" if isinstance(value[key], dict) else shown)
+            for key, shown in nested.items()
+        )
+    if isinstance(value, list):
+        return "; ".join(map(_in_words, value))
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
+    return str(value)
 
 
 def moved(answer: Answer) -> RenderableType:
@@ -173,7 +189,7 @@ def suspects(answer: Answer) -> RenderableType:
         table.add_row(one["user_id"], one["reason"])
     bursts = [
         f"burst: {one['people']} people on "
-        f"{one['product_id']} from {one['window']}, {one['expected']:.1f} expected"
+        f"{one['product_id']} from {one['window']:%Y-%m-%d %H:%M}, {one['expected']:.1f} expected"
         for one in answer["bursts"]
     ]
     return Group(table if answer["held"] else "no account is held", *bursts)
