@@ -7,10 +7,11 @@ Never: two at once, a half-written version, or a champion lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from engine.operations.integrity import hold_out
 from engine.operations.models import promote_model
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
+from engine.signals.integrity import cap_weights
 from engine.store.artefacts import Model, open_model, save
 from engine.store.eventlog import scan_events, scan_table, version
 from engine.store.forgotten import newest_erasure
@@ -135,7 +137,9 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
     evidence = weigh_events(
         events, actions=actions, now=as_of, distinct=True, repeats=weighing.repeats
     ).collect()
-    pairs = pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
+    pairs = _capped(
+        home, pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
+    )
     attributes = with_wishes(scan_table(home, "users").collect(), wishes)
     users = _describe_users(events, evidence, attributes, pairs)
     window = {
@@ -152,6 +156,14 @@ def gather(home: Home, recipe: Recipe, seed: int) -> Material:
         _features(attributes, products, scan_table(home, "follows").collect(), pairs, recipe),
         Source(users, products, window, as_of, seed),
     )
+
+
+def _capped(home: Home, pairs: Pairs) -> Pairs:
+    """No account weighs more than the settings allow, held or released."""
+    rules = configs.load("integrity", home.root)["weights"]
+    opinion = pairs.polarity != 0
+    capped = cap_weights(pairs.rows, pairs.weight * opinion, rules)
+    return replace(pairs, weight=np.where(opinion, capped, pairs.weight))
 
 
 def _describe_users(

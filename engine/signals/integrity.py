@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from engine.frames import ACTION, ACTS, AT, FIRST_AT, POLARITY, PRODUCT, REASON, USER
@@ -63,6 +65,28 @@ def find_floods(activity: pl.DataFrame, rules: Section) -> pl.DataFrame:
     return activity.filter(pl.col(ACTS) > most).select(
         USER, pl.format("{} acts; almost everybody has at most {}", ACTS, int(usual)).alias(REASON)
     )
+
+
+def cap_weights(
+    accounts: NDArray[np.int64], weights: NDArray[np.float32], rules: Section
+) -> NDArray[np.float32]:
+    """Weights of which no account has more in sum than almost everybody, several times over.
+
+    An account above the cap has all its weights made smaller by one factor. What is below
+    stays as it is to the last bit. Pairs have a cap of their own before.
+
+    Args:
+        accounts: (pairs,) the account of each pair, numbered from 0.
+        weights: (pairs,) 0 and more; pairs of weight 0 count for nothing.
+        rules: section `weights` of the settings.
+    """
+    total = np.bincount(accounts, weights)
+    if not total.any():
+        return weights
+    usual = np.quantile(total[total > 0], rules.quantile, method="higher")
+    factor = np.minimum(rules.times * usual / np.maximum(total, 1e-12), 1.0)
+    capped: NDArray[np.float32] = weights * factor.astype(np.float32)[accounts]
+    return capped
 
 
 def find_bursts(

@@ -15,14 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from engine.frames import ACTION, ACTS, POLARITY, PRODUCT, REASON, USER
+from engine.frames import ACTION, ACTS, POLARITY, PRODUCT, REASON, SCORE, USER
 from engine.settings import Section
 
 Array = NDArray[Any]
 
 BLOCK = 512
 """Accounts compared with all others at once: 512 rows of similarities."""
-SCORE = "score"
 NOBODY = {USER: pl.String, REASON: pl.String}
 
 
