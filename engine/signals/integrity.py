@@ -103,7 +103,8 @@ def find_bursts(
 
     Returns:
         Bursts (product_id, polarity, window, people, expected, thin), the largest first; and
-        their thin accounts (user_id, reason) where these are at least the part that rules say.
+        their thin accounts (user_id, reason) where these are at least the part that rules say, and
+        the people so many times as many as were to be expected.
     """
     signs = {name: row[POLARITY] for name, row in actions.items() if row[POLARITY]}
     opinions = events.filter(
@@ -118,14 +119,17 @@ def find_bursts(
     bursts = pl.concat([burst for burst, _ in found])
     members = pl.concat([each for _, each in found]).join(activity, on=USER, how="left")
     young = pl.col(FIRST_AT) >= pl.col(WINDOW) - timedelta(hours=rules.young_hours)
+    young = young & (pl.col(ACTS) <= rules.young_few)
     members = members.with_columns((young | (pl.col(ACTS) <= rules.few)).alias(THIN))
     thin = members.group_by(PRODUCT, POLARITY, WINDOW).agg(pl.col(THIN).mean())
     told = bursts.join(thin, on=[PRODUCT, POLARITY, WINDOW], how="left")
     what = pl.when(pl.col(POLARITY) > 0).then(pl.lit("likes")).otherwise(pl.lit("dislikes"))
+    # opinions come in crowds where a product is new: unlikely is not yet clear
+    clear = (pl.col(THIN) >= rules.share) & (pl.col(PEOPLE) >= rules.times * pl.col(EXPECTED))
     held = (
         members.filter(THIN)
         .drop(THIN)
-        .join(told.filter(pl.col(THIN) >= rules.share), on=[PRODUCT, POLARITY, WINDOW], how="semi")
+        .join(told.filter(clear), on=[PRODUCT, POLARITY, WINDOW], how="semi")
         .sort(USER, WINDOW, PRODUCT)
         .select(USER, pl.format("{} {} of {} from {}", PEOPLE, what, PRODUCT, WINDOW).alias(REASON))
         .unique(USER, keep="first", maintain_order=True)

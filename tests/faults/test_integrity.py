@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -90,6 +91,24 @@ def test_a_burst_by_people_of_long_standing_is_told_and_nobody_held():
     product, start = world[PRODUCT].drop_nulls()[0], world[AT].max() - timedelta(days=1)
     found = find(world, planted(list(regulars), product, "dislike", start, timedelta(seconds=9)))
     assert product in found.bursts[PRODUCT]
+    assert found.suspects.is_empty()
+
+
+@pytest.mark.parametrize(("given", "early"), [(25, 40), (8, 12)])
+def test_the_crowd_of_the_first_hour_is_told_of_and_nobody_held(given, early):
+    """Newcomers give opinions on the few products there are; a week later there are many more."""
+    start = small().events[AT].min()
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(800):
+        first, offered = number < 200, early if number < 200 else 4 * early
+        came = start + timedelta(minutes=rng.uniform(0, 60) if first else rng.uniform(1e4, 4e4))
+        for product in rng.choice(offered, given, replace=False):
+            name, act = f"p{product:03}", "like" if rng.random() < 0.6 else "dislike"
+            rows.append((f"{number}-{name}", f"u{number:03}", name, act, came))
+    columns = {name: EVENTS.columns[name] for name in (EVENT, USER, PRODUCT, ACTION, AT)}
+    found = find(pl.DataFrame(rows, columns, orient="row"))
+    assert found.bursts.height >= early / 2
     assert found.suspects.is_empty()
 
 
