@@ -197,13 +197,15 @@ def score(
     from engine.frames import SCORES
     from engine.operations.audiences import score_all
     from engine.operations.lookup import index
+    from engine.operations.withholding import withheld
     from engine.store.files import stream, write_table
 
     model = _model(context)
     wanted = some_ids(products or [], index(model).products)
     blocks = stream(lambda: score_all(model, product_ids=wanted), SCORES.columns)
     write_table(out, blocks)
-    rows = model.users.height * (len(wanted) if wanted else model.products.height)
+    people = model.users.height - withheld(model).rows.size
+    rows = people * (len(wanted) if wanted else model.products.height)
     say({"model_version": model.version, "rows": rows, "out": str(out)}, as_json, printing.written)
 
 

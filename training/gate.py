@@ -47,7 +47,10 @@ def judge_challenger(
     *,
     seed: int,
 ) -> list[Verdict]:
-    """All checks, passed or not; a check that lacks data passes and says so."""
+    """All checks, passed or not; a check that lacks data passes and says so.
+
+    But no challenger passes that cannot be judged where the champion could.
+    """
     verdicts = [
         _distinct(challenger, settings.distinct_scores),
         _against(_ACTIVITY, by_product, settings.confidence, seed),
@@ -56,6 +59,7 @@ def judge_challenger(
         beside = _beside_champion(by_product, champion)
         verdicts += [
             _norms(challenger, champion, settings.norm_growth),
+            _judged(by_product, champion),
             _against(_CHAMPION, beside, settings.confidence, seed),
         ]
     return verdicts
@@ -95,6 +99,13 @@ _CHAMPION = _Rival(
     "{:+.3f} AUC on {} products judged in both",
     "no product was judged in both",
 )
+
+
+def _judged(by_product: pl.DataFrame, champion: Model) -> Verdict:
+    """Who was judged does not make way for somebody whom nobody could judge."""
+    ours, theirs = (int(frame["auc"].count()) for frame in (by_product, champion.products))
+    words = f"products with enough held-out likes: {ours:,}, the champion had {theirs:,}"
+    return Verdict("can be judged", ours > 0 or theirs == 0, words, theirs, ours)
 
 
 def _beside_champion(by_product: pl.DataFrame, champion: Model) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 
 from engine import settings
 from engine.errors import DataError
-from engine.frames import EVENTS, FOLLOWS, RESULTS, Schema
+from engine.frames import EVENT, EVENTS, FOLLOWS, RESULTS, Schema
 from engine.operations.consent import admit
 from engine.settings import Section
 from engine.signals.arrivals import Judged, judge_arrivals
@@ -146,7 +146,9 @@ def compact(home: Home) -> dict[str, int]:
 def _move(home: Home, name: str, part: list[Batch], origin: str) -> int:
     frames = [admit(home, name, batch.rows)[0] for batch in part]
     if name == EVENTS.name:
-        return eventlog.append_events(home, pl.concat(frames))
+        # of acts that share an id the first to come stands, as it does once the log has it
+        rows = pl.concat(frames).unique(EVENT, keep="first", maintain_order=True)
+        return eventlog.append_events(home, rows)
     if name == FOLLOWS.name:
         return eventlog.add_follows(home, pl.concat(frames))
     if name == RESULTS.name:

@@ -64,6 +64,8 @@ def read_activity(activity: Mapping[str, Any]) -> Row | str:
         return "type is none of " + ", ".join([*ACTS, "Create"])
     if isinstance(row, str):
         return row
+    if len(_several(activity.get("actor"))) > 1:
+        return "actor names several people; send one activity for each"
     row[USER] = _id(activity.get("actor"))
     row[EVENT] = _id(activity)
     row[AT] = activity.get("published", row.get(AT))

@@ -236,6 +236,7 @@ def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
         rules.append((long, f"{name} is longer than {limits.id_bytes} bytes"))
         control = pl.col(name).str.contains(r"\p{Cc}")
         rules.append((control, f"{name} holds a control character"))
+        rules.append((pl.col(name).str.strip_chars() == "", f"{name} is blank"))
     productless = pl.col(PRODUCT).is_null() & ~pl.col(ACTION).is_in(PRODUCTLESS)
     rules += [
         (pl.col(TEXT).str.len_bytes() > limits.text_bytes, f"{TEXT} is too long"),

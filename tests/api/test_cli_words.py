@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import polars as pl
 import pytest
 
@@ -108,6 +111,19 @@ def test_scores_for_programs_keep_ids_as_they_are(run, odd_home, tmp_path):
     assert told["user_id"].str.starts_with("=1+").all()
     assert told["product_id"].str.starts_with("@p,").all()
     assert told["score"].min() < 0
+
+
+def test_rows_that_are_told_are_rows_that_were_written(run, odd_home, tmp_path):
+    home, path = tmp_path / "home", tmp_path / "s.parquet"
+    shutil.copytree(odd_home.root, home)
+    run(home, "score", "--out", str(path))
+    before = pl.read_parquet(path)
+    person = before["user_id"][0]
+    flags = ("--store", "--no-profile", "--no-select", "--measure")
+    assert run(home, "consent", "set", person, "--source", "form", *flags).code == 0
+    told = json.loads(run(home, "score", "--out", str(path), "--json").out)
+    after = pl.read_parquet(path)
+    assert told["rows"] == after.height < before.height
 
 
 def test_an_id_with_a_comma_is_taken_as_it_is_where_it_is_known(run, odd_home, tmp_path):

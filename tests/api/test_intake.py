@@ -39,6 +39,23 @@ def test_good_rows_are_kept_and_bad_ones_come_back(ask: Asker) -> None:
     assert [row["user_id"] for row in kept(ask)] == ["u0", "u3"]
 
 
+def test_of_acts_under_one_id_the_first_to_come_stands(ask: Asker) -> None:
+    for user in ("u7", "a"):
+        answer = ask.post("/v1/events", json=[act(0, user_id=user, event_id="https://x/1")])
+        assert answer.json["accepted"] == 1
+    assert compact(home_of(ask)) == {"events": 1}
+    ask.post("/v1/events", json=[act(0, user_id="0", event_id="https://x/1")])
+    compact(home_of(ask))
+    assert scan_table(home_of(ask), "events").collect()["user_id"].to_list() == ["u7"]
+
+
+def test_an_id_of_blanks_is_none(ask: Asker) -> None:
+    answer = ask.post("/v1/events", json=[act(0), act(1, user_id=" ")])
+    assert answer.json["refused"] == [
+        {"index": 1, "field": "user_id", "reason": "user_id is blank"}
+    ]
+
+
 def test_none_good_is_a_problem(ask: Asker) -> None:
     answer = ask.post("/v1/events", json=[act(action="lick")])
     assert answer.status_code == 422

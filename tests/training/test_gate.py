@@ -50,7 +50,7 @@ def verdicts_of(challenger: Model, champion: Model | None, frame: pl.DataFrame, 
 def test_a_model_passes_against_itself_and_against_none(model, gate):
     assert failed(verdicts_of(model, model, by_product(model), gate)) == []
     assert failed(verdicts_of(model, None, by_product(model), gate)) == []
-    assert len(verdicts_of(model, model, by_product(model), gate)) == 4
+    assert len(verdicts_of(model, model, by_product(model), gate)) == 5
 
 
 def test_who_is_surely_worse_is_turned_away(model, gate):
@@ -77,6 +77,13 @@ def test_products_judged_in_one_of_both_do_not_count(model, gate):
     found = verdicts_of(model, model, strangers, gate)
     assert failed(found) == []
     assert found[-1].words == "no product was judged in both"
+
+
+def test_who_cannot_be_judged_does_not_replace_who_was(model, gate):
+    nobody = by_product(model).clear()
+    assert failed(verdicts_of(model, model, nobody, gate)) == ["can be judged"]
+    never = replace(model, products=model.products.with_columns(auc=pl.lit(None, pl.Float64)))
+    assert failed(verdicts_of(model, never, nobody, gate)) == []
 
 
 def test_constant_scores_are_turned_away(model, gate):

@@ -112,6 +112,12 @@ def test_types_may_be_written_in_full_or_in_lists_and_actors_as_objects():
     assert row["channel"] == "mastodon"
 
 
+def test_an_act_has_one_actor():
+    act = {"type": "Like", "object": "p", "published": "2026-01-01T00:00:00Z"}
+    assert read_activity({**act, "actor": ["ali"]})["user_id"] == "ali"
+    assert "actor names several" in read_activity({**act, "actor": ["ali", "sara"]})
+
+
 def test_a_report_is_about_what_it_names_last():
     flag = activity("Flag", ["https://x.example/users/bob", SHOE], content="spam")
     row = read_activity(flag)
