@@ -23,6 +23,7 @@ JSON = "application/json"
 ACTIVITIES = ("application/activity+json", "application/ld+json")
 UTF_8 = ("utf-8", "utf8", "us-ascii")
 AFTER_NAME = re.compile(rb'"\s*:')
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def form_of_rows(*, activities: bool) -> bool:
@@ -74,12 +75,47 @@ def _of_array(body: bytes) -> Sequence[Any]:
     try:
         content = _parsed(body)
     except ValueError as error:
-        raise BadRequest(f"the body {error}") from None
+        rows = _around_halves(body)
+        if rows is None:
+            raise BadRequest(f"the body {error}") from None
+        return rows
     if isinstance(content, dict):
         return [content]
     if not isinstance(content, list):
         raise BadRequest("the body is neither an array nor an object")
     return content
+
+
+def _around_halves(body: bytes) -> list[Any] | None:
+    """Rows of a body whose only fault are halves of characters: those that hold one are malformed.
+
+    UTF-16 tells some characters by two numbers; an escape of one alone is no text.
+    """
+    if not HALF.search(body):
+        return None
+    try:
+        content = json.loads(
+            body, object_pairs_hook=_once_each, parse_constant=_finite, parse_float=_finite
+        )
+    except (ValueError, RecursionError):
+        return None
+    rows = content if isinstance(content, list) else [content]
+    return [row if _is_text(row) else Malformed("holds half of a character") for row in rows]
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("is not finite")
+    return number
+
+
+def _is_text(row: Any) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_lines(body: bytes, most: int) -> Sequence[Any]:

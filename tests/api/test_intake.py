@@ -49,6 +49,18 @@ def test_of_acts_under_one_id_the_first_to_come_stands(ask: Asker) -> None:
     assert scan_table(home_of(ask), "events").collect()["user_id"].to_list() == ["u7"]
 
 
+@pytest.mark.parametrize("half", [r"\ud800", r"\udc00x", r"\udc00\ud800"])
+def test_half_of_a_character_costs_its_row_alone(ask: Asker, half: str) -> None:
+    rows = json.dumps([act(0), act(1, user_id="HERE"), act(2, user_id="\U0001f600")])
+    body = rows.replace("HERE", half).encode()
+    answer = ask.post("/v1/events", data=body, content_type="application/json")
+    assert answer.json["accepted"] == 2
+    assert [row["index"] for row in answer.json["refused"]] == [1]
+    assert "half of a character" in answer.json["refused"][0]["reason"]
+    broken = body.replace(b'"value"', b'"value": NaN, "value"') if b'"value"' in body else body[:-1]
+    assert ask.post("/v1/events", data=broken, content_type="application/json").status_code == 400
+
+
 def test_an_id_of_blanks_is_none(ask: Asker) -> None:
     answer = ask.post("/v1/events", json=[act(0), act(1, user_id=" ")])
     assert answer.json["refused"] == [
@@ -218,7 +230,7 @@ def test_columns_do_not_grow_without_end(ask: Asker) -> None:
         (b"[" * 100_000, "application/json", 400),
         (b'[{"value": ' + b"9" * 1_000_000 + b"}]", "application/json", 400),
         (b'["\xff"]', "application/json", 400),
-        (b'["\\ud800"]', "application/json", 400),
+        (b'["\\ud800"]', "application/json", 422),
         (b"[]", "text/plain", 415),
         (b"[]", "application/json; charset=utf-16", 415),
         (b"", "", 415),
