@@ -23,6 +23,7 @@ from engine import settings as configs
 from engine.errors import NothingToLearn
 from engine.frames import ACTION, AT, POLARITY, PRODUCT, USER, VALUE
 from engine.operations.consent import consented
+from engine.operations.integrity import hold_out
 from engine.privacy.consent import PROFILE
 from engine.settings import Scalar, Section
 from engine.signals.evidence import weigh_events
@@ -168,10 +169,13 @@ def tune_evidence(
 
 
 def open_bench(home: Home, seed: int) -> Bench:
-    """Reads the log and cuts its history at the moments that leave the last parts of the likes."""
+    """Reads the log and cuts its history at the moments that leave the last parts of the likes.
+
+    Like a retrain it learns nothing of people without a profile or of accounts that are held.
+    """
     settings = configs.load("training", home.root)
     actions = configs.load_rows("actions", home.root, over=home.actions)
-    events = consented(home, scan_events(home), PROFILE).collect()
+    events = hold_out(home, consented(home, scan_events(home), PROFILE))[0].collect()
     opinions = [name for name, row in actions.items() if row["polarity"] or row["rated"]]
     moments = events.filter(pl.col(ACTION).is_in(opinions))[AT]
     share = settings["tune"].later

@@ -32,7 +32,7 @@ ERASED = "-e"
 def erase_user(home: Home, user_id: str, *, now: datetime) -> dict[str, Any]:
     """Erases a person, and answers with the receipt once nothing is left.
 
-    First they are withheld from every answer, and their id is refused at every door; then their
+    First they are withheld from every answer, and nothing of theirs is stored any more; then their
     rows go. A run that was broken off is taken up by asking again. Of somebody who was never here
     a trace is kept all the same, and the receipt says that nothing was found.
 

@@ -13,6 +13,8 @@ import pytest
 from engine import settings
 from engine.errors import Busy, ConfigError, NothingToLearn
 from engine.frames import EVENTS
+from engine.store import suspects
+from engine.store.catalog import open_catalog
 from engine.store.home import Home
 from engine.store.locks import only_one
 from tests.training.planted import NOW, quick_home
@@ -60,6 +62,15 @@ def test_a_table_that_overrates_what_says_nothing_is_put_right_and_retrains_read
     assert actions["save"]["weight"] == found.changes["save.weight"] < 5.0
     assert load_recipe(home)["evidence"].power == found.changes["evidence.power"]
     assert retrain(home).promoted
+
+
+def test_accounts_that_are_held_teach_nothing(home):
+    reasons = pl.DataFrame({"user_id": ["u0007"], "reason": ["flood"]})
+    with open_catalog(home) as catalog:
+        suspects.hold(catalog, reasons)
+    for window in open_bench(home, 0).windows:
+        assert "u0007" not in window.events["user_id"]
+        assert "u0007" not in window.held["user_id"]
 
 
 def test_the_same_seed_gives_the_same_study_and_it_goes_on(home, tmp_path):
