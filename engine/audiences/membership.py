@@ -23,6 +23,9 @@ Array = NDArray[Any]
 TRAIT = "trait"
 """Column of the table: the clause that says what its people have in common."""
 
+NAMELESS = ("tier",)
+"""Kinds whose names say how much people did, and not who they are."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -48,6 +51,11 @@ class Membership:
     def sizes(self) -> Array:
         """(segments,) int64."""
         return np.diff(self.offsets)
+
+    @property
+    def named(self) -> Array:
+        """Rows of the segments whose names say who their people are, rising."""
+        return np.flatnonzero(~self.table[f.KIND].is_in(NAMELESS).to_numpy())
 
     def indicator(self, users: int) -> sparse.csr_array:
         """(segments, users) float32: 1 where the user is a member."""

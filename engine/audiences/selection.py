@@ -1,7 +1,8 @@
 """The best segments of a product: by value for the goal, counting nobody twice.
 
 In: a measured block of products, the segments on the panel, one goal. Out: picks, best first,
-with the overlap of each with the better ones. Never: ten names for the same people.
+with the overlap of each with the better ones. Never: ten names for the same people, or a best
+share in the place of a name for them.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ class Picks:
 class Limits:
     """How many are kept, the overlap above which one is not listed, the least mean worth.
 
-    `people` is how many open people of the panel a segment must hold.
+    `people` is how many open people of the panel a segment must hold; `alike` is the Jaccard
+    overlap from which on a best share leaves its place to a named segment.
     """
 
     kept: int
     overlap: float
     worth: float
     people: float = 1
+    alike: float = 1.0
 
 
 def values(measured: Measured, loyalty: Array, goal: dict[str, Scalar]) -> Array:
@@ -83,8 +86,13 @@ def pick(
     open_: Array,
     size_power: float,
     limits: Limits,
+    named: Array | None = None,
 ) -> Picks:
     """Takes segments greedily: the value of the next counts only people not in better ones.
+
+    Where the next is a best share of about the same people (`limits.alike`) as a segment whose
+    name says who they are, the best such segment is taken in its place: a name can be understood,
+    and addressed elsewhere. The share is looked at again afterwards.
 
     Only open people count. A segment's score is the value of its uncovered people per member,
     times its share of everybody to the power `size_power`; ties go to the earlier segment.
@@ -98,7 +106,9 @@ def pick(
         tops: (shares, products, panel) bool, each product's own best shares.
         worth: (products, panel), mean 1 over open people, zero for others.
         open_: (products, panel) bool, who has not acted on the product.
+        named: rows of `members` whose names say who their people are; none by default.
     """
+    named = np.zeros(0, np.int64) if named is None else named
     count, people = worth.shape
     sizes = _gains(open_.astype(np.float32), members, tops)
     scale = (sizes / max(people, 1)) ** size_power / np.maximum(sizes, 1)
@@ -112,7 +122,9 @@ def pick(
     )
     taken = np.zeros(count, np.int64)
     while (live := np.flatnonzero((taken < limits.kept) & left.any(axis=1))).size:
-        chosen = np.where(left[live], gains[live] * scale[live], -np.inf).argmax(axis=1)
+        scores = np.where(left[live], gains[live] * scale[live], -np.inf)
+        chosen = scores.argmax(axis=1)
+        _prefer_names(chosen, live, scores, (members, tops, sizes), named, limits.alike)
         inside = _inside(chosen, live, members, tops)
         overlap = 1 - (inside & free[live]).sum(axis=1) / sizes[live, chosen]
         left[live, chosen] = False
@@ -131,6 +143,27 @@ def _listable(means: Array, worth: float) -> Array:
     clear = means >= worth
     listable: Array = np.where(clear.any(axis=1, keepdims=True), clear, means >= 1 - _ROUNDING)
     return listable
+
+
+def _prefer_names(
+    chosen: Array,
+    products: Array,
+    scores: Array,
+    people: tuple[Array, Array, Array],
+    named: Array,
+    alike: float,
+) -> None:
+    """Puts the best named segment of about the same people where a best share was chosen."""
+    members, tops, sizes = people
+    rows = np.flatnonzero(chosen >= len(members))
+    if not rows.size or not named.size:
+        return
+    shares = _inside(chosen[rows], products[rows], members, tops)
+    common = shares.astype(np.float32) @ members[named].T
+    either = shares.sum(axis=1)[:, None] + sizes[products[rows]][:, named] - common
+    fitting = np.where(common >= alike * either, scores[rows][:, named], -np.inf)
+    found = fitting.max(axis=1) > -np.inf
+    chosen[rows[found]] = named[fitting.argmax(axis=1)[found]]
 
 
 def _gains(uncovered: Array, members: Array, tops: Array) -> Array:

@@ -24,7 +24,8 @@ Array = NDArray[Any]
 class Panel:
     """Users on whom products are measured: everybody, or a seeded sample of them.
 
-    `members` is (segments, panel) float32; `seen` (panel, products) marks pairs with an act;
+    `members` is (segments, panel) float32, `named` the rows of segments whose names say who their
+    people are; `seen` (panel, products) marks pairs with an act;
     `open_people` (products,) is how many of everybody have not acted on each product, `least` how
     many of them a segment must hold; `weight` is how many users one of the panel stands for.
     """
@@ -34,6 +35,7 @@ class Panel:
     interest_terms: Array
     probability_terms: Array
     members: Array
+    named: Array
     loyalty: Array
     seen: sparse.csc_array
     open_people: Array
@@ -93,6 +95,7 @@ def draw_panel(
         interest_terms=np.asarray(heads[0].user_terms)[rows],
         probability_terms=np.asarray(heads[1].user_terms)[rows],
         members=columns.toarray().astype(np.float32),
+        named=segments.named,
         loyalty=loyalty[rows],
         seen=among if places.size == total else sparse.csc_array(among[places]),
         open_people=total - np.diff(among.indptr),

@@ -165,7 +165,11 @@ def _pick_for_goals(
     rules, part = settings["best"], 1 / max(panel.weight * panel.people, 1)
     members, tops, open_ = panel.members[:, some], measured.tops[:, :, some], measured.open[:, some]
     limits = Limits(
-        rules.kept, rules.overlap, rules.worth, people=panel.least * open_.shape[1] * part
+        rules.kept,
+        rules.overlap,
+        rules.worth,
+        people=panel.least * open_.shape[1] * part,
+        alike=rules.alike,
     )
     return [
         pick(
@@ -175,6 +179,7 @@ def _pick_for_goals(
             open_=open_,
             size_power=float(goal["size"]),
             limits=limits,
+            named=panel.named,
         )
         for goal in goals.values()
     ]

@@ -40,9 +40,8 @@ def test_the_best_named_segment_is_the_planted_community(world, parts):
         assert (world.taste[members] == world.theme[product]).mean() > 0.99
 
 
-def test_the_best_named_segment_of_the_students_product_is_theirs(world):
-    # Students who have not acted yet are few, and all in the best share, which may be listed too.
-    parts = build(world.learned, best={"overlap": 1.0})
+def test_the_best_named_segment_of_the_students_product_is_theirs(parts):
+    """Those who have not acted yet are few, and all in the best share: it leaves them its place."""
     named = best_of(parts, 0).filter(pl.col("kind") != "top")
     assert named["name"][0] == "age 25–34 and occupation=student"
 

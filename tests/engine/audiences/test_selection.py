@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from engine.audiences.selection import Limits, pick, values
 from engine.audiences.standing import Measured, best_mask
 
+
+def jaccard(some: np.ndarray, others: np.ndarray) -> float:
+    return (some & others).sum() / max((some | others).sum(), 1)
+
+
 NO_TOPS = np.zeros((0, 1, 0), bool)
 
 
@@ -74,8 +79,9 @@ def test_each_pick_is_the_best_of_what_is_uncovered(people, segments, shares, po
             for at in range(shares)
         ]
     ).reshape(shares, 3, people)
-    limits = Limits(6, 0.8, 1.05)
-    picks = pick(inside, tops, worth, open_=open_, size_power=power, limits=limits)
+    limits = Limits(6, 0.8, 1.05, alike=0.4)
+    named = np.arange(0, segments, 2)
+    picks = pick(inside, tops, worth, open_=open_, size_power=power, limits=limits, named=named)
     for product in range(3):
         sets = [(inside[at] > 0) & open_[product] for at in range(segments)] + [
             tops[at, product] for at in range(shares)
@@ -92,9 +98,41 @@ def test_each_pick_is_the_best_of_what_is_uncovered(people, segments, shares, po
             scores = gains * np.array([s.sum() / people for s in sets]) ** power
             assert abs(picks.overlaps[product, place] - overlaps[at]) < 1e-5
             assert overlaps[at] <= limits.overlap
-            assert scores[at] >= max(scores[i] for i in left if overlaps[i] <= 0.8) - 1e-4
+            fresh = [i for i in left if overlaps[i] <= 0.8]
+            best = [i for i in fresh if scores[i] >= max(scores[fresh]) - 1e-4]
+            names = {
+                i: [n for n in fresh if n in named and jaccard(sets[i], sets[n]) >= 0.4]
+                for i in best
+                if i >= segments
+            }
+            assert (at in best and not names.get(at)) or any(
+                at in each and scores[at] >= max(scores[each]) - 1e-4 for each in names.values()
+            )
             left.discard(at)
             free &= ~sets[at]
+
+
+def test_a_name_stands_in_the_place_of_a_best_share_of_about_the_same_people():
+    """The best fifth are nine of the ten of a community and one more: the community is listed."""
+    people, worth = 50, worth_of([9.0] * 9 + [1.0] * 40 + [9.5])
+    community, other = list(range(10)), list(range(20, 50))
+    top = np.zeros((1, 1, people), bool)
+    top[0, 0, [*range(9), 49]] = True
+    found = {
+        alike: pick(
+            members([community, other], people),
+            top,
+            worth,
+            open_=np.ones(worth.shape, bool),
+            size_power=0.0,
+            limits=Limits(3, 0.8, 1.05, alike=alike),
+            named=np.array(named),
+        )
+        .segments[0]
+        .tolist()
+        for alike, named in ((0.8, [0, 1]), (0.9, [0, 1]), (0.7, [1]))
+    }
+    assert found == {0.8: [0, -1, -1], 0.9: [2, -1, -1], 0.7: [2, -1, -1]}
 
 
 def test_size_is_rewarded_where_the_goal_asks_for_it():
