@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_series_equal
 
 from engine.errors import FrameError
 from engine.signals.moments import parse_moments
@@ -42,6 +43,33 @@ def test_epochs_are_told_apart_by_their_size(moment, as_text):
 @settings(max_examples=50, deadline=None)
 def test_no_text_breaks_the_reading(text):
     assert len(parsed(text, dtype=pl.String)) == 1
+
+
+FIRST = st.builds(
+    "2024-05-06{}07:08:09{}{}".format,
+    st.sampled_from("T t"),
+    st.sampled_from(["", ".5", ".123456789", ".1234567890", ",25"]),
+    st.sampled_from(["", "Z", "z", "+03:30", "-05:00", "+0330", " UTC", "+24:00"]),
+)
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(0, 2), st.sampled_from([*"01369-+:. TZ۵\n", ""])),
+    min_size=5,
+    max_size=20,
+)
+
+
+@given(FIRST, CHANGES)
+@settings(max_examples=50, deadline=None)
+def test_a_moment_is_what_it_is_whatever_notation_its_column_begins_with(first, changes):
+    rest = [first[:at] + new + first[at + gone :] for at, gone, new in changes]
+    column = pl.Series("x", [first, *rest, None, first])
+    behind_an_epoch = pl.concat([pl.Series("x", ["1.7e9"]), column])
+    assert_series_equal(parse_moments(column), parse_moments(behind_an_epoch)[1:])
+
+
+@pytest.mark.parametrize("text", ["2024-01-01T1۰:00", "2024-01-01T10:00:00.۵", "۱۷۰۰۰۰۰۰۰۰"])
+def test_digits_of_other_scripts_make_no_moment_and_break_no_column(text):
+    assert parsed(text, "2024-01-01") == [None, datetime(2024, 1, 1, tzinfo=UTC)]
 
 
 NO_MOMENTS = """
