@@ -143,7 +143,10 @@ def _bad_name(
 
 def _texts(name: str, values: list[Any], kind: Schema, refused: dict[int, str]) -> pl.Series:
     """A column as text; what JSON nests is text where it is an attribute or a list of tags."""
-    if not set(map(type, values)) <= {str, type(None)}:
+    types = set(map(type, values))
+    if types <= {float, type(None)} and name in kind.columns and kind.columns[name] == pl.Float64:
+        return pl.Series(name, values, pl.Float64)
+    if not types <= {str, type(None)}:
         plain = name in kind.columns and not isinstance(kind.columns[name], pl.List)
         for index, value in enumerate(values):
             if value is None or isinstance(value, str):

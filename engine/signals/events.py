@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 import polars as pl
 
+from engine import frames
 from engine.errors import FrameError
 from engine.frames import (
     ACTION,
@@ -35,6 +37,9 @@ from engine.signals.moments import decode, parse_moments
 ROW, RAW = "row", "raw"
 ROW_NUMBER = "\x1frow"
 """Name of a column that carries row numbers through; no file can hold a column of this name."""
+
+LATEST = "\x1flatest"
+"""Name of a column that holds the last moment which is believed."""
 
 BAD = pl.Schema({ROW: pl.UInt64, REASON: pl.String, RAW: pl.String})
 """What is told of a row that is none."""
@@ -97,20 +102,21 @@ def judge_events(
             raise FrameError("events", column, f"missing; found {found or 'nothing'}")
     if ROW_NUMBER not in frame.columns:
         frame = frame.with_row_index(ROW_NUMBER, offset=1)
-    typed = _typed(frame)
-    judged = typed.with_columns(_reason(typed, now, limits).alias(REASON))
-    good = judged.filter(pl.col(REASON).is_null()).select(list(EVENTS.columns))
-    refused = judged[REASON].is_not_null()
-    if not refused.any():
+    typed = _typed(frame, now.astimezone(UTC) + limits.ahead)
+    given = frozenset(name for name in EVENTS.columns if name in frame.columns)
+    reasons = typed.select(_reason(given, limits)).to_series()
+    good = typed.select(list(EVENTS.columns))
+    if reasons.null_count() == frame.height:
         return keep_once(identify(good)), pl.DataFrame(schema=BAD)
+    refused = reasons.is_not_null()
     bad = pl.DataFrame(
         {
             ROW: frame[ROW_NUMBER].cast(pl.UInt64).filter(refused),
-            REASON: judged[REASON].filter(refused),
+            REASON: reasons.filter(refused),
             RAW: as_json(frame.filter(refused).drop(ROW_NUMBER, TEXT, strict=False)),
         }
     )
-    return keep_once(identify(good)), bad
+    return keep_once(identify(good.filter(~refused))), bad
 
 
 def identify(events: pl.DataFrame) -> pl.DataFrame:
@@ -165,12 +171,15 @@ def as_json(frame: pl.DataFrame) -> pl.Series:
     return plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 
-def _typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Our columns in our types; beside each, under `<name>?`, whether something was given there."""
-    columns: dict[str, pl.Series | pl.Expr] = {}
-    for name in EVENTS.columns:
+def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:
+    """Our columns in our types; beside each, under `<name>?`, whether something was given there.
+
+    All that can be said in one query is: small batches would feel each query by itself.
+    """
+    columns: dict[str, pl.Series | pl.Expr] = {LATEST: pl.lit(latest, frames.UTC)}
+    for name, dtype in EVENTS.columns.items():
         if name not in frame.columns:
-            columns |= {name: pl.lit(None, EVENTS.columns[name]), f"{name}?": pl.lit(False)}
+            columns[name] = pl.lit(None, dtype)
             continue
         raw, content = frame[name], pl.col(name)
         written = raw.dtype == pl.String
@@ -180,16 +189,14 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
         if name == AT:
             columns[name] = parse_moments(raw)
         elif name == VALUE:
-            number = as_numbers(raw)
+            number = pl.lit(as_numbers(raw))
             # -0.0 is 0.0: one act, one id
-            columns[name] = number.zip_with((number != 0).fill_null(True), pl.Series([0.0]))
-        elif written:
-            columns[name] = pl.when(content != "").then(content)
+            columns[name] = pl.when(number == 0).then(0.0).otherwise(number)
         else:
-            columns[name] = as_texts(raw, name).replace("", None)
-    # All that can be said in one query is: small batches would feel each query by itself.
-    typed = frame.select(column.alias(name) for name, column in columns.items())
-    return typed.with_columns(pl.col(ACTION).str.to_lowercase())
+            text = content if written else pl.lit(as_texts(raw, name))
+            text = text.str.to_lowercase() if name == ACTION else text
+            columns[name] = pl.when(text != "").then(text)
+    return frame.select(column.alias(name) for name, column in columns.items())
 
 
 def as_texts(raw: pl.Series, name: str) -> pl.Series:
@@ -225,22 +232,29 @@ def as_numbers(raw: pl.Series) -> pl.Series:
     return raw.cast(pl.Float64, strict=False)
 
 
-def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
-    """The first broken rule in words, or null."""
+@lru_cache(maxsize=64)
+def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
+    """The first broken rule in words, or null; to build it takes as long as to ask it of a batch.
+
+    Args:
+        given: columns that are there.
+        limits: see `Limits`; the latest moment is column `LATEST`.
+    """
     rules: list[tuple[pl.Expr, str]] = []
     for name in _TEXTS:
-        rules.append((pl.col(f"{name}?") & pl.col(name).is_null(), f"{name} is not text in UTF-8"))
+        if name in given:
+            unread = pl.col(f"{name}?") & pl.col(name).is_null()
+            rules.append((unread, f"{name} is not text in UTF-8"))
     rules.append((pl.col(USER).is_null(), f"{USER} is missing"))
     for name in IDS:
-        long = pl.col(name).str.len_bytes() > limits.id_bytes
-        rules.append((long, f"{name} is longer than {limits.id_bytes} bytes"))
-        control = pl.col(name).str.contains(r"\p{Cc}")
-        rules.append((control, f"{name} holds a control character"))
-        rules.append((pl.col(name).str.strip_chars() == "", f"{name} is blank"))
+        if name in given:
+            rules += _id_rules(name, limits)
     productless = pl.col(PRODUCT).is_null() & ~pl.col(ACTION).is_in(PRODUCTLESS)
+    if VALUE in given:
+        unread = pl.col(f"{VALUE}?") & pl.col(VALUE).is_null()
+        rules.append((unread, f"{VALUE} is not a number"))
     rules += [
         (pl.col(TEXT).str.len_bytes() > limits.text_bytes, f"{TEXT} is too long"),
-        (pl.col(f"{VALUE}?") & pl.col(VALUE).is_null(), f"{VALUE} is not a number"),
         (~pl.col(VALUE).is_finite(), f"{VALUE} is not finite"),
         (pl.col(ACTION).is_null(), f"{ACTION} is missing"),
         (~pl.col(ACTION).is_in(limits.actions), f"{ACTION} is unknown"),
@@ -249,6 +263,18 @@ def _reason(typed: pl.DataFrame, now: datetime, limits: Limits) -> pl.Expr:
         (~pl.col(f"{AT}?"), f"{AT} is missing"),
         (pl.col(AT).is_null(), f"{AT} is not a time"),
         (pl.col(AT) < limits.earliest, f"{AT} is before {limits.earliest:%Y}"),
-        (pl.col(AT) > now.astimezone(UTC) + limits.ahead, f"{AT} lies ahead of the clock"),
+        (pl.col(AT) > pl.col(LATEST), f"{AT} lies ahead of the clock"),
     ]
     return pl.coalesce(pl.when(broken).then(pl.lit(text)) for broken, text in rules)
+
+
+def _id_rules(name: str, limits: Limits) -> list[tuple[pl.Expr, str]]:
+    content = pl.col(name)
+    return [
+        (
+            content.str.len_bytes() > limits.id_bytes,
+            f"{name} is longer than {limits.id_bytes} bytes",
+        ),
+        (content.str.contains(r"\p{Cc}"), f"{name} holds a control character"),
+        (content.str.strip_chars() == "", f"{name} is blank"),
+    ]

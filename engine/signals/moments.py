@@ -56,9 +56,9 @@ def parse_moments(raw: pl.Series) -> pl.Series:
         raise FrameError("events", frames.AT, f"is {raw.dtype}; must be a time, text or a number")
     text = raw.cast(pl.String)
     moments = _in_one_notation(text)
-    unread = (moments.is_null() & text.is_not_null()).arg_true()
-    if unread.is_empty():
+    if moments.null_count() == text.null_count():
         return moments
+    unread = (moments.is_null() & text.is_not_null()).arg_true()
     return moments.scatter(unread, _in_any_notation(text.gather(unread)))
 
 

@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -251,8 +251,7 @@ class Inbox:
         query = sa.select(INBOX.c.id, INBOX.c.content).where(which).order_by(INBOX.c.id)
         with self._catalog.transaction() as connection:
             return [
-                Batch(row.id, pl.read_ipc(io.BytesIO(row.content)))
-                for row in connection.execute(query)
+                Batch(row.id, pl.read_ipc_stream(row.content)) for row in connection.execute(query)
             ]
 
 
@@ -282,14 +281,13 @@ def moving(home: Home) -> Iterator[None]:
 
 def _batch(kind: str, rows: pl.DataFrame) -> dict[str, Any]:
     content = io.BytesIO()
-    rows.write_ipc(content, compression="lz4")
-    people = [rows[name].drop_nulls() for name in PEOPLE if name in rows.columns]
-    named = pl.concat(people).unique().to_list() if people else []
+    rows.write_ipc_stream(content, compression="lz4")
+    named = {one for name in PEOPLE if name in rows.columns for one in rows[name].to_list()}
     return {
         "kind": kind,
         "rows": rows.height,
         "size": int(rows.estimated_size()),
-        "people": _marks(named).tobytes(),
+        "people": _marks(named - {None}).tobytes(),
         "content": content.getvalue(),
     }
 
@@ -306,7 +304,7 @@ def _kept(ticket: Ticket, reply: Reply) -> dict[str, Any]:
     }
 
 
-def _marks(people: Sequence[str]) -> Array:
+def _marks(people: Collection[str]) -> Array:
     """Four bytes for each person, sorted: enough to leave most batches closed."""
     return np.unique(np.array([zlib.crc32(one.encode()) for one in people], np.uint32))
 
