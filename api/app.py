@@ -23,6 +23,7 @@ from api.http.contract import Noun, build
 from api.http.desk import Desk
 from api.http.edge import Edge
 from api.http.metrics import Metrics
+from api.http.turns import Pace, Turns
 from engine import settings
 from engine.operations.intake import Rules
 from engine.operations.models import ModelHolder
@@ -31,7 +32,7 @@ from engine.store.catalog import Catalog
 from engine.store.home import Home
 from engine.store.inbox import Inbox
 
-MIB = 1 << 20
+KIB, MIB = 1 << 10, 1 << 20
 
 
 def create_app(
@@ -82,8 +83,18 @@ def create_app(
     gate = _gate(ring, needed, chosen["limits"], share=1 / workers)
     access.install(app, gate)
     shelf = Shelf(app.wsgi_app, holder, answers, gate)
-    app.wsgi_app = Edge(shelf, metrics, log)  # type: ignore[method-assign, assignment]
+    turns = _turns(shelf, chosen["server"])
+    app.wsgi_app = Edge(turns, metrics, log)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _turns(shelf: Shelf, chosen: settings.Section) -> Turns:
+    pace = Pace(
+        chosen.body_read_seconds,
+        slowest=int(chosen.slowest_body_kib * KIB),
+        stalled=chosen.stalled_send_seconds,
+    )
+    return Turns(shelf, at_once=chosen.blocking_threads, pace=pace)
 
 
 def _hatch(home: Home, chosen: settings.Section) -> intake.Hatch:

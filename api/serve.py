@@ -168,7 +168,7 @@ def _server(chosen: settings.Section, target: str, *, workers: int) -> MPServer:
         interface=Interfaces.WSGI,
         factory=True,
         workers=workers,
-        blocking_threads=chosen.blocking_threads,
+        blocking_threads=chosen.waiting,  # `Turns` lets few of them compute at a time
         backpressure=chosen.waiting,
         http=HTTPModes.http1,
         websockets=False,

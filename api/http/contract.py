@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from werkzeug.routing import BaseConverter
 
 from api import problems
+from api.http.rows import parsed
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -76,13 +77,13 @@ def json_of(body: bytes | dict[str, Any]) -> Response:
 
 
 class Json(JSONProvider):
-    """JSON by pydantic's core: exact about malformed text, safe with deep nesting."""
+    """JSON as rows are read: exact about malformed text, safe with deep nesting, each key once."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
         return pydantic_core.to_json(obj, inf_nan_mode="null").decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        return pydantic_core.from_json(s, allow_inf_nan=False)
+        return parsed(s.encode() if isinstance(s, str) else s)
 
 
 class Identifier(BaseConverter):
@@ -98,6 +99,7 @@ PROBLEMS = {
     403: "The key lacks the scope, or the audience is too small",
     404: "Not known; `near` names what resembles it",
     405: "Another method; `Allow` names those there are",
+    408: "The body came too slowly",
     406: "None of the formats that `Accept` names",
     413: "The body is too large",
     415: "Another content type than those that are taken",
@@ -111,8 +113,8 @@ ALWAYS = (405, 500)
 SCOPED = (401, 403, 404, 422, 429, 503)
 """What a route can answer that needs a key and asks the model about an id."""
 OF_MODEL = (404, 503)
-BODY = (400, 413, 415)
-TAKING = (400, 401, 403, 405, 409, 413, 415, 422, 429, 500, 503)
+BODY = (400, 408, 413, 415)
+TAKING = (400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503)
 """What a route can answer that keeps rows."""
 HANDED: list[dict[str, Any]] = [
     {

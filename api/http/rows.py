@@ -75,7 +75,7 @@ def parsed_rows(body: bytes, *, lines: bool, most: int) -> Sequence[Any]:
 
 def _of_array(body: bytes) -> Sequence[Any]:
     try:
-        content = _parsed(body)
+        content = parsed(body)
     except ValueError as error:
         rows = _around_halves(body)
         if rows is None:
@@ -128,13 +128,13 @@ def _of_lines(body: bytes, most: int) -> Sequence[Any]:
         if len(rows) > most:
             break
         try:
-            rows.append(_parsed(line))
+            rows.append(parsed(line))
         except ValueError as error:
             rows.append(Malformed(str(error)))
     return rows
 
 
-def _parsed(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
     """JSON, strictly.
 
     Raises:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -87,6 +89,20 @@ def _out_of_reach(*_: object) -> None:
     raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
 
 
+CHOSEN = {
+    408: "[server]\nbody_read_seconds = 0.1\n",
+    429: "[limits]\nrequests_per_minute = 1\n",
+}
+
+
+class Unsent(io.BytesIO):
+    """A body that does not come while anybody waits for it."""
+
+    def read(self, _: int | None = -1) -> bytes:
+        time.sleep(1)
+        return b""
+
+
 class Breaker:
     """Makes one operation answer with one code, as a caller or a fault would."""
 
@@ -94,8 +110,7 @@ class Breaker:
         self._own, self._patch = own, patch
 
     def answer(self, path: str, method: str, status: int) -> TestResponse:
-        scarce = "[limits]\nrequests_per_minute = 1\n" if status == 429 else ""
-        ask = self._own(scarce, model=status != 503)
+        ask = self._own(CHOSEN.get(status, ""), model=status != 503)
         ids = {404: NONE, 422: LONG}.get(status, ONE)
         form: dict[str, Any] = {}
         if path.endswith("/audience"):
@@ -108,6 +123,9 @@ class Breaker:
             form = {"json": [{} if status == 422 else ROWS[path]]}
         if status == 400:
             form |= {"json": None, "data": b"{", "content_type": "application/json"}
+        if status == 408:
+            form = {"input_stream": Unsent(), "content_type": "application/json"}
+            form["environ_overrides"] = {"CONTENT_LENGTH": "9"}
         if status == 413:
             form |= {"json": None, "data": b" " * (17 << 20), "content_type": "application/json"}
         if status == 415:
@@ -147,7 +165,7 @@ class Breaker:
 
 SCOPED = "200 401 403 404 405 422 429 500 503"
 RECORDS = "200 401 403 405 422 429 500"
-TAKING = "200 400 401 403 405 409 413 415 422 429 500 503"
+TAKING = "200 400 401 403 405 408 409 413 415 422 429 500 503"
 CODES = {
     ("/healthz", "get"): "200 405 500",
     ("/readyz", "get"): "200 405 500 503",
@@ -156,10 +174,10 @@ CODES = {
     ("/v1/products/{product_id}/curve", "get"): SCOPED,
     ("/v1/products/{product_id}/audience", "get"): f"{SCOPED} 406",
     ("/v1/users/{user_id}/segments", "get"): SCOPED,
-    ("/v1/users:segments", "post"): f"{SCOPED} 400 413 415",
+    ("/v1/users:segments", "post"): f"{SCOPED} 400 408 413 415",
     ("/v1/users/{user_id}/consent", "get"): RECORDS,
     ("/v1/users/{user_id}", "delete"): RECORDS,
-    ("/v1/users/{user_id}/consent", "put"): f"{RECORDS} 400 413 415",
+    ("/v1/users/{user_id}/consent", "put"): f"{RECORDS} 400 408 413 415",
     **{(path, "post"): TAKING for path in ROWS},
 }
 

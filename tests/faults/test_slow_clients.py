@@ -1,0 +1,233 @@
+"""Clients that take their time: they are cut off, and nobody waits for them meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.operations.keys import SCOPES, create_key
+from engine.store import artefacts, versions
+from engine.store.home import Home
+from tests.api.planted import planted
+from tests.benchmarks.served import Served, served
+from tests.faults.wire import answer, connect, head, send, whole
+
+SEGMENTS = "/v1/products/product-003/segments"
+AUDIENCE = "/v1/products/product-003/audience?share=1&include_known=true"
+ROW = {"user_id": "u", "product_id": "p", "action": "like", "occurred_at": "2026-01-02"}
+
+
+def home_in(folder: Path, toml: str, *, users: int) -> Home:
+    home = Home(folder)
+    artefacts.save(home, replace(planted("v", users=users), version="v1"))
+    versions.promote(home, "v1")
+    (folder / "configs").mkdir()
+    (folder / "configs" / "serving.toml").write_text(toml)
+    return home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    hasty = "[server]\nheader_read_seconds = 1.0\nbody_read_seconds = 1.0\n"
+    hasty += "stalled_send_seconds = 1.0\n"
+    return home_in(tmp_path_factory.mktemp("hasty"), hasty, users=600)
+
+
+@pytest.fixture(scope="module")
+def server(home: Home) -> Iterator[Served]:
+    with served(home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def key(home: Home) -> str:
+    return create_key(home, name="tests", scopes=SCOPES)
+
+
+def begun(key: str, *more: str) -> bytes:
+    """The head of a request whose body does not come."""
+    return head("/v1/events", key, "Content-Type: application/json", "Content-Length: 500", *more)
+
+
+def test_nobody_waits_for_bodies_that_do_not_come(server: Served, key: str) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(server)) for _ in range(60)]
+        began = time.monotonic()
+        for connection in slow:
+            connection.sendall(begun(key) + b"[")
+        fast = [
+            send(server, whole("/v1/events", key, json.dumps([ROW]).encode())),
+            send(server, head(SEGMENTS, key, "Connection: close", method="GET")),
+        ]
+        cut = [answer(connection, began) for connection in slow]
+        assert all(connection.recv(1) == b"" for connection in slow)
+    assert [one.status for one in fast] == [200, 200]
+    # Who is found beside the first that took too long is told that the body ended.
+    assert 408 in {one.status for one in cut} <= {400, 408}
+    assert max(one.seconds for one in fast) < min(one.seconds for one in cut)
+
+
+def test_a_body_that_comes_slowly_but_comes_is_read(server: Served, key: str) -> None:
+    """Five times as long as a body may rest, and steadily."""
+    body = json.dumps([ROW | {"text": "t" * 60_000}] * 6).encode()
+    with connect(server) as connection:
+        began = time.monotonic()
+        request = whole("/v1/events", key, body)
+        for start in range(0, len(request), 70_000):
+            connection.sendall(request[start : start + 70_000])
+            time.sleep(0.4)
+        assert answer(connection, began).status == 200
+    assert time.monotonic() - began > 2
+
+
+def test_half_a_body_uses_up_no_key(server: Served, key: str) -> None:
+    body = "\n".join(json.dumps(ROW | {"user_id": f"u{n}"}) for n in range(4)).encode() + b"\n"
+    more = ("Content-Type: application/x-ndjson", f"Content-Length: {len(body)}")
+    request = head("/v1/events", key, *more, "Idempotency-Key: broken-off") + body
+    with connect(server) as connection:
+        connection.sendall(request[: -len(body) // 2])
+        connection.shutdown(socket.SHUT_WR)
+        answer(connection, time.monotonic())
+    again = send(server, request)
+    assert (again.status, json.loads(again.body)["accepted"]) == (200, 4)
+
+
+def stall(server: Served, key: str, path: str) -> socket.socket:
+    """Asks for much and takes nothing of it."""
+    host, port = server.address.removeprefix("http://").split(":")
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(30)
+    connection.connect((host, int(port)))
+    connection.sendall(head(path, key, method="GET"))
+    return connection
+
+
+def threads(server: Served) -> int:
+    return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in server.workers())
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the kernel has ended it; what it had received already is still there."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return bool(poll.poll(0))
+
+
+def eventually(what: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+def test_three_kinds_of_slow_clients_at_once_fail_nobody(tmp_path: Path) -> None:
+    """For a minute 200 connections send heads or bodies a byte in ten seconds, or take nothing.
+
+    Those that are cut off come back at once. Prints figures for the table of results.
+    """
+    home = home_in(tmp_path, "", users=100_000)
+    key = create_key(home, name="tests", scopes=SCOPES)
+    with served(home) as server:
+        crowd = Crowd(server, key)
+        quiet = [fast(server, key) for _ in range(50)]
+        crowd.start()
+        time.sleep(2)
+        loud = []
+        while time.monotonic() < crowd.until:
+            loud.append(fast(server, key))
+            time.sleep(0.05)
+        crowd.join()
+        left = eventually(lambda: threads(server) < 40, 60)
+    print(
+        f"\nasked {len(loud)}, failed {loud.count(None)}, p99 {tail(quiet):.1f} ms without and "
+        f"{tail(loud):.1f} ms with them; {crowd.cut} cut off, heads after {crowd.longest[0]:.1f} s "
+        f"at most, bodies after {crowd.longest[1]:.1f} s, readers after {crowd.longest[2]:.1f} s"
+    )
+    assert None not in loud
+    assert crowd.cut > 200
+    assert max(crowd.longest) <= 15
+    assert left, "threads that waited for slow clients are still there"
+
+
+def fast(server: Served, key: str) -> float | None:
+    """Seconds that an answer took; None where there was none, or another."""
+    body = json.dumps([ROW]).encode()
+    turn = time.monotonic_ns() % 2
+    request = whole("/v1/events", key, body)
+    if turn:
+        request = head(SEGMENTS, key, "Connection: close", method="GET")
+    try:
+        said = send(server, request)
+    except OSError:
+        return None
+    return said.seconds if said.status == 200 else None
+
+
+def tail(seconds: list[float | None]) -> float:
+    known = sorted(one for one in seconds if one is not None)
+    return 1000 * known[int(0.99 * len(known))]
+
+
+class Crowd(threading.Thread):
+    """200 slow clients of three kinds; each that is cut off is replaced."""
+
+    def __init__(self, server: Served, key: str) -> None:
+        super().__init__()
+        self._server, self._key = server, key
+        self.until = time.monotonic() + 70
+        self.cut, self.longest = 0, [0.0, 0.0, 0.0]
+
+    def run(self) -> None:
+        kinds = [*([0, 1] * 90), *([2] * 20)]
+        open_since = [(self._begin(kind), time.monotonic()) for kind in kinds]
+        fed = time.monotonic()
+        for tick in itertools.count():
+            if time.monotonic() > self.until:
+                break
+            time.sleep(0.2)
+            feed = time.monotonic() - fed > 10
+            fed = time.monotonic() if feed else fed
+            for at, (connection, since) in enumerate(open_since):
+                if feed or (kinds[at] == 2 and tick % 10 == 0):
+                    with suppress(OSError):  # who takes nothing learns only so that it is over
+                        connection.send(b"a")
+                if self._gone(connection, kinds[at]):
+                    self.cut += 1
+                    self.longest[kinds[at]] = max(self.longest[kinds[at]], time.monotonic() - since)
+                    connection.close()
+                    open_since[at] = (self._begin(kinds[at]), time.monotonic())
+        now = time.monotonic()
+        for kind, (connection, since) in zip(kinds, open_since, strict=True):
+            self.longest[kind] = max(self.longest[kind], now - since)
+            connection.close()
+
+    def _begin(self, kind: int) -> socket.socket:
+        if kind == 2:
+            return stall(self._server, self._key, AUDIENCE)
+        connection = connect(self._server)
+        connection.sendall(begun(self._key) if kind else b"GET /healthz HT")
+        return connection
+
+    def _gone(self, connection: socket.socket, kind: int) -> bool:
+        if kind == 2:
+            return ended(connection)
+        try:
+            return connection.recv(1 << 16, socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
