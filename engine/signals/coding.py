@@ -1,13 +1,14 @@
 """Acts as numbers: users and products by their place in the order of their ids, actions by meaning.
 
 In: events that stand, and the rows of `configs/actions.toml`. Out: arrays, one entry for each act
-on a product. Never: an order of rows that matters.
+on a product. Never: an order of rows that matters, or rows read twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -17,16 +18,17 @@ from numpy.typing import NDArray
 
 from engine.errors import FrameError
 from engine.frames import ACTION, AT, PRODUCT, USER, VALUE
+from engine.signals.numbering import Numbering
 
 Array = NDArray[Any]
 Actions = Mapping[str, Mapping[str, Any]]
 
-BATCH = 1_000_000
-"""Acts that are looked up at once."""
-USERS_AT_ONCE = 1 << 16
+BATCH = 1 << 18
+"""Acts whose ids are numbered at once; larger arrays would leave the caches."""
+USERS_AT_ONCE = 1 << 14
 """Users whose acts are summed at once."""
-SPARE = 2
-"""Bits by which the table of places is longer than the list of ids: most are found at once."""
+HALF = np.uint64(32)
+"""Bits of a pair that are its product while ids are numbered as they come."""
 
 
 @dataclass(frozen=True)
@@ -81,131 +83,124 @@ class Meanings:
 
 
 @dataclass(frozen=True)
-class Named:
-    """All ids of one column, sorted; places of ids are found by their hashes."""
+class Coded:
+    """Acts on products in no order, one entry each: who and what, meaning, and one figure."""
 
-    ids: pl.Series
-    seed: int
-    hashes: Array  # sorted
-    places: Array  # of the hashes in `ids`
-    starts: Array  # where hashes with the same first bits begin
+    pair: Array  # uint64: the user, and in the last bits the product
+    meaning: Array  # uint8
+    figure: Array  # the moment in microseconds, or the value
 
     @classmethod
-    def of(cls, acts: pl.LazyFrame, column: str) -> Named:
-        """Reads the column once."""
-        ids = acts.select(column).unique().sort(column).collect().to_series()
-        for seed in count():
-            hashes = ids.hash(seed).to_numpy()
-            order = np.argsort(hashes)
-            ordered = hashes[order]
-            # no two ids share a hash under this seed, so that a hash stands for its id
-            if not (ordered[1:] == ordered[:-1]).any():
-                break
-        bits = max(int(ids.len()).bit_length() + SPARE, 1)
-        heads = np.arange(2**bits, dtype=np.uint64) << np.uint64(64 - bits)
-        starts = np.searchsorted(ordered, heads).astype(np.uint32)
-        return cls(ids, seed, ordered, order.astype(np.uint32), starts)
+    def join(cls, parts: list[Coded]) -> Coded:
+        """The acts of all parts, of which there is one at least."""
+        return cls(
+            np.concatenate([part.pair for part in parts]),
+            np.concatenate([part.meaning for part in parts]),
+            np.concatenate([part.figure for part in parts]),
+        )
 
-    def hash(self) -> pl.Expr:
-        """The hashes of the column's values."""
-        return pl.col(self.ids.name).hash(self.seed)
+    def under(self, rows: Array | slice) -> Coded:
+        """The acts in these rows."""
+        return Coded(self.pair[rows], self.meaning[rows], self.figure[rows])
 
-    def find(self, hashes: Array) -> Array:
-        """Places of ids, all of which are known."""
-        bits = self.starts.size.bit_length() - 1
-        at = self.starts[(hashes >> np.uint64(64 - bits)).astype(np.int64)]
-        astray = np.flatnonzero(self.hashes[at] != hashes)
-        while astray.size:
-            at[astray] += 1
-            astray = astray[self.hashes[at[astray]] != hashes[astray]]
-        return self.places[at]
+
+NO_VALUES = Coded(np.empty(0, np.uint64), np.empty(0, np.uint8), np.empty(0))
 
 
 @dataclass(frozen=True)
-class Coded:
-    """Acts on products in no order: places of user and product, meaning, moment, perhaps value."""
+class Ids:
+    """The ids of users and of products in their order; pairs hold places in it."""
 
-    user: Array
-    product: Array
-    meaning: Array
-    at: Array  # microseconds
-    value: Array | None
+    users: pl.Series
+    products: pl.Series
 
-    def under(self, rows: Array) -> Coded:
-        """The acts in these rows."""
-        value = None if self.value is None else self.value[rows]
-        return Coded(self.user[rows], self.product[rows], self.meaning[rows], self.at[rows], value)
+    @property
+    def bits(self) -> int:
+        """How many bits of a pair are its product."""
+        return self.products.len().bit_length()
 
-
-@dataclass
-class Shelf:
-    """The acts of one range of users, batch by batch as they were read."""
-
-    parts: list[Coded]
-
-    def take(self) -> Coded:
-        """All of them as one, which leaves the shelf empty."""
-        parts, self.parts = self.parts, []
-        user, product, meaning, at = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("user", "product", "meaning", "at")
-        )
-        values = [part.value for part in parts if part.value is not None]
-        return Coded(user, product, meaning, at, np.concatenate(values) if values else None)
+    def name(self, pairs: Array) -> list[pl.Series]:
+        """The ids of the users and of the products."""
+        products = pairs & np.uint64(2**self.bits - 1)
+        return [self.users.gather(pairs >> np.uint64(self.bits)), self.products.gather(products)]
 
 
-def encode_acts(
-    acts: pl.LazyFrame, users: Named, products: Named, meanings: Meanings, *, valued: bool
-) -> list[Shelf]:
-    """Reads all acts once, and puts them by ranges of users, in the order of their ids.
+@dataclass(frozen=True)
+class Shelves:
+    """Acts by ranges of users: all with their moments, and those that have values with these."""
 
-    Memory holds what it returns and a batch: 17 bytes for each act, 25 where acts have values.
+    ids: Ids
+    moments: list[list[Coded]]
+    values: list[list[Coded]]
+
+    def take(self, number: int) -> tuple[Coded, Coded]:
+        """The acts of one range, which leaves its shelf empty."""
+        taken = Coded.join(self.moments[number]), Coded.join(self.values[number])
+        self.moments[number], self.values[number] = [], []
+        return taken
+
+
+def shelve_acts(acts: pl.LazyFrame, meanings: Meanings) -> Shelves:
+    """Reads all acts once, numbers their ids as they come, and puts them by ranges of users.
+
+    The ranges follow the order of the ids. Memory holds the ids, what is returned, which is 17
+    bytes for each act and 17 more if it has a value, and a batch.
 
     Raises:
         FrameError: an action that has no meaning.
     """
-    shelves = [Shelf([]) for _ in range(0, users.ids.len(), USERS_AT_ONCE)]
-    for batch in _batches(acts, users, products, meanings, valued=valued):
+    users, products = Numbering(USER), Numbering(PRODUCT)
+    read = list(_encode(acts, meanings, users, products))
+    (user_ids, user_places), (product_ids, product_places) = users.ranked(), products.ranked()
+    ids, ranges = Ids(user_ids, product_ids), range(0, user_ids.len(), USERS_AT_ONCE)
+    shelves = Shelves(ids, [[] for _ in ranges], [[NO_VALUES] for _ in ranges])
+    while read:
+        for coded, shelf in zip(read.pop(), (shelves.moments, shelves.values), strict=True):
+            user = user_places[coded.pair >> HALF]
+            product = product_places[coded.pair & (2**HALF - 1)]
+            pair = user.astype(np.uint64) << np.uint64(ids.bits) | product
+            _put(replace(coded, pair=pair), user // USERS_AT_ONCE, shelf)
+    return shelves
+
+
+def _encode(
+    acts: pl.LazyFrame, meanings: Meanings, users: Numbering, products: Numbering
+) -> Iterator[tuple[Coded, Coded]]:
+    """Acts with their moments, and those of them that have values with these, batch by batch."""
+    with ThreadPoolExecutor(1) as beside:
+        for batch in _batches(acts, meanings):
+            product = beside.submit(products.number, batch[PRODUCT])
+            user = users.number(batch[USER]).astype(np.uint64)
+            pair, meaning = user << HALF | product.result(), batch["meaning"].to_numpy()
+            valued = batch[VALUE].is_not_null().arg_true().to_numpy()
+            values = batch[VALUE].to_numpy()[valued]
+            yield (
+                Coded(pair, meaning, batch[AT].to_numpy()),
+                Coded(pair[valued], meaning[valued], values),
+            )
+
+
+def _batches(acts: pl.LazyFrame, meanings: Meanings) -> Iterator[pl.DataFrame]:
+    valued = VALUE in acts.collect_schema()
+    columns = acts.select(
+        USER,
+        PRODUCT,
+        meanings.numbers(valued=valued).alias("meaning"),
+        pl.col(AT).to_physical(),
+        pl.col(VALUE) if valued else pl.lit(None, pl.Float64).alias(VALUE),
+    )
+    for batch in columns.collect_batches(chunk_size=BATCH, maintain_order=False):
         if batch["meaning"].null_count():
             unknown = acts.filter(~pl.col(ACTION).is_in(meanings.names)).select(ACTION).first()
             raise FrameError("events", ACTION, f"unknown: {unknown.collect().item()!r}")
-        coded = Coded(
-            users.find(batch[USER].to_numpy()),
-            products.find(batch[PRODUCT].to_numpy()),
-            batch["meaning"].to_numpy(),
-            batch[AT].to_numpy(),
-            batch[VALUE].fill_null(np.nan).to_numpy() if valued else None,
-        )
-        _put(coded, shelves)
-    return [shelf for shelf in shelves if shelf.parts]
+        yield batch
 
 
-def _put(coded: Coded, shelves: list[Shelf]) -> None:
+def _put(coded: Coded, at: Array, shelves: list[list[Coded]]) -> None:
     if len(shelves) == 1:
-        shelves[0].parts.append(coded)
+        shelves[0].append(coded)
         return
-    at = (coded.user // USERS_AT_ONCE).astype(np.uint16 if len(shelves) < 2**16 else np.uint32)
-    order = np.argsort(at, kind="stable")
+    order = np.argsort(at.astype(np.uint16 if len(shelves) < 2**16 else np.uint32), kind="stable")
     ends = np.cumsum(np.bincount(at, minlength=len(shelves)))
-    for number in np.unique(at).tolist():
-        rows = order[ends[number - 1] if number else 0 : ends[number]]
-        shelves[number].parts.append(coded.under(rows))
-
-
-def _batches(
-    acts: pl.LazyFrame, users: Named, products: Named, meanings: Meanings, *, valued: bool
-) -> Iterator[pl.DataFrame]:
-    return acts.select(
-        users.hash(),
-        products.hash(),
-        meanings.numbers(valued=valued).alias("meaning"),
-        pl.col(AT).to_physical(),
-        *([VALUE] if valued else []),
-    ).collect_batches(chunk_size=BATCH, maintain_order=False)
-
-
-def has_values(acts: pl.LazyFrame) -> bool:
-    """Whether any act has a value."""
-    if VALUE not in acts.collect_schema():
-        return False
-    return bool(acts.select(pl.col(VALUE).is_not_null().any()).collect().item())
+    for number in np.flatnonzero(np.diff(ends, prepend=0)).tolist():
+        shelves[number].append(coded.under(order[ends[number - 1] if number else 0 : ends[number]]))

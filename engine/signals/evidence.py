@@ -35,8 +35,9 @@ from engine.frames import (
     POLARITY,
     PRODUCT,
     USER,
+    VALUE,
 )
-from engine.signals.coding import Actions, Coded, Meanings, Named, Shelf, encode_acts, has_values
+from engine.signals.coding import Actions, Coded, Ids, Meanings, shelve_acts
 from engine.signals.grading import grade_acts
 from engine.signals.undo import live_events
 
@@ -53,23 +54,23 @@ NEVER = np.iinfo(np.int64).min
 class _Acts:
     """Acts of some users, sorted by pair; `starts` holds where each pair begins."""
 
-    key: NDArray[np.uint64]
+    pair: NDArray[np.uint64]
     at: Integers
     meaning: NDArray[np.uint8]
     polarity: NDArray[np.int8]
-    grade: Integers | None  # in UNITS; None where no act has a value
     starts: NDArray[np.intp]
+    values: Coded
 
 
 @dataclass(frozen=True)
 class _Sources:
-    """What pairs are made of: the events themselves, their numbers, and what acts mean."""
+    """What pairs are made of: the events themselves, their ids, what acts mean, and how much."""
 
     events: pl.LazyFrame
-    users: Named
-    products: Named
+    ids: Ids
     meanings: Meanings
-    valued: bool
+    present: int
+    repeats: float
 
 
 def weigh_events(
@@ -92,9 +93,9 @@ def weigh_events(
     seen. An `undo` takes back the act of the same user that its object_id names, wherever the two
     stand, and cannot itself be taken back. Acts without a product give no pair. Acts after `now`
     have age 0. Rows in any order, and rows given twice, give the same frame to
-    the last bit. The work is done when the result is collected; the source is then read several
-    times, and pairs come by ranges of users, so that a sink needs memory for the acts as numbers
-    (17 bytes each) and for one range.
+    the last bit. The work is done when the result is collected; acts are then read once, and
+    again where ids decide. Pairs come by ranges of users, so that a sink needs memory for the ids,
+    for the acts as numbers (17 bytes each) and for one range.
 
     Args:
         events: in the schema of events; rows without an event id all count.
@@ -166,54 +167,37 @@ def _pairs(
     if PRODUCT not in events.collect_schema():
         return
     acts = live_events(events, distinct=distinct).filter(pl.col(PRODUCT).is_not_null())
-    users, products = (Named.of(acts, column) for column in (USER, PRODUCT))
-    meanings, valued = Meanings.of(actions), has_values(acts)
-    sources = _Sources(acts, users, products, meanings, valued)
-    if users.ids.is_empty():
-        return
-    shelves = encode_acts(acts, users, products, meanings, valued=valued)
+    meanings = Meanings.of(actions)
+    shelves = shelve_acts(acts, meanings)
     present = pl.Series([now]).cast(frames.UTC).to_physical().item()
+    sources = _Sources(acts, shelves.ids, meanings, present, repeats)
 
-    def weigh(shelf: Shelf) -> pl.DataFrame:
-        return _sum_up(_sort(shelf.take(), products.ids.len(), meanings), sources, present, repeats)
+    def weigh(number: int) -> pl.DataFrame:
+        return _sum_up(_sort(*shelves.take(number), sources), sources)
 
-    yield from _side_by_side(weigh, shelves)
+    yield from _side_by_side(weigh, len(shelves.moments))
 
 
-def _side_by_side(
-    work: Callable[[Shelf], pl.DataFrame], shelves: list[Shelf]
-) -> Iterator[pl.DataFrame]:
-    """Results in the order of the shelves, no more of them at once than there are threads."""
+def _side_by_side(work: Callable[[int], pl.DataFrame], count: int) -> Iterator[pl.DataFrame]:
+    """Results in the order of their numbers, no more at once than there are threads."""
     workers = pl.thread_pool_size()
-    if len(shelves) == 1 or workers == 1:
-        yield from map(work, shelves)
-        return
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[pl.DataFrame]] = deque()
-        for shelf in shelves:
-            waiting.append(pool.submit(work, shelf))
+        for number in range(count):
+            waiting.append(pool.submit(work, number))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _sort(acts: Coded, products: int, meanings: Meanings) -> _Acts:
-    first = acts.user.min()
-    key = (acts.user - first).astype(np.uint64) * np.uint64(products) + acts.product
-    order = _order(key)
-    key = key[order]
-    meaning = acts.meaning[order]
-    polarity = meanings.polarity[meaning]
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-    grade = None
-    if acts.value is not None:
-        user = acts.user[order]
-        grades = grade_acts(user, meaning, acts.value[order], polarity)
-        grade = np.rint(grades * UNITS).astype(np.int64)
-    return _Acts(
-        key + first * np.uint64(products), acts.at[order], meaning, polarity, grade, starts
-    )
+def _sort(moments: Coded, values: Coded, sources: _Sources) -> _Acts:
+    first = moments.pair.min()
+    order = _order(moments.pair - first)
+    pair, meaning = moments.pair[order], moments.meaning[order]
+    starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
+    polarity = sources.meanings.polarity[meaning]
+    return _Acts(pair, moments.figure[order], meaning, polarity, starts, values)
 
 
 def _order(key: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -224,52 +208,43 @@ def _order(key: NDArray[np.uint64]) -> NDArray[np.intp]:
     packed = key << np.uint64(bits) | np.arange(key.size, dtype=np.uint64)
     packed.sort()
     packed &= np.uint64(2**bits - 1)
-    return packed.astype(np.intp)
+    return packed.view(np.intp)
 
 
-def _sum_up(acts: _Acts, sources: _Sources, present: int, repeats: float) -> pl.DataFrame:
-    first, last = acts.starts, np.append(acts.starts[1:], len(acts.key)) - 1
-    pairs = _Pairs(sources, acts.key[first])
-    polarity = _last_opinion(acts, pairs)
-    agrees = acts.polarity == np.repeat(polarity, last - first + 1)
+def _sum_up(acts: _Acts, sources: _Sources) -> pl.DataFrame:
+    lengths = np.diff(acts.starts, append=len(acts.pair))
+    polarity = _last_opinion(acts, lengths, sources)
+    agrees = acts.polarity == np.repeat(polarity, lengths)
     columns: dict[str, NDArray[Any]] = {
         POLARITY: polarity,
-        EVIDENCE: _evidence(acts, agrees, sources.meanings, present, repeats) * polarity,
-        GRADE: _mean_grade(acts, agrees),
-        ACTS: (last - first + 1).astype(np.uint32),
-        FIRST_AT: np.minimum.reduceat(acts.at, first),
-        LAST_AT: np.maximum.reduceat(acts.at, first),
+        EVIDENCE: _evidence(acts, agrees, sources) * polarity,
+        GRADE: _mean_grade(acts, agrees, polarity, sources),
+        ACTS: lengths.astype(np.uint32),
+        FIRST_AT: np.minimum.reduceat(acts.at, acts.starts),
+        LAST_AT: np.maximum.reduceat(acts.at, acts.starts),
     }
-    found = pairs.frame().with_columns(
-        **{name: pl.Series(array) for name, array in columns.items()}
+    numbers = [pl.Series(name, array) for name, array in columns.items()]
+    named = sources.ids.name(acts.pair[acts.starts])
+    return pl.DataFrame(
+        [
+            *named,
+            *(
+                series.cast(frames.UTC) if series.name in (FIRST_AT, LAST_AT) else series
+                for series in numbers
+            ),
+        ]
     )
-    return found.cast({FIRST_AT: frames.UTC, LAST_AT: frames.UTC})
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Keys of pairs, and the ids that they stand for."""
-
-    sources: _Sources
-    key: NDArray[np.uint64]
-
-    def frame(self, chosen: NDArray[Any] | slice = slice(None)) -> pl.DataFrame:
-        users, products = self.sources.users.ids, self.sources.products.ids
-        user, product = np.divmod(self.key[chosen], np.uint64(products.len()))
-        return pl.DataFrame([users.gather(user), products.gather(product)])
-
-
-def _evidence(
-    acts: _Acts, agrees: NDArray[np.bool_], meanings: Meanings, present: int, repeats: float
-) -> NDArray[np.float64]:
+def _evidence(acts: _Acts, agrees: NDArray[np.bool_], sources: _Sources) -> NDArray[np.float64]:
     """Of each pair the sum of its agreeing acts, class by class."""
-    power = 1 / (1 - repeats)
-    age = np.maximum(present - acts.at, 0)
+    meanings, power = sources.meanings, 1 / (1 - sources.repeats)
+    age = np.maximum(sources.present - acts.at, 0)
     units = np.exp2(age * (-power / (DAY * meanings.half_life))[acts.meaning])
     units *= (UNITS * meanings.weight**power)[acts.meaning]
     whole = np.rint(units, out=units).astype(np.int64)
     whole *= agrees
-    if repeats == 0:
+    if sources.repeats == 0:
         total: NDArray[np.float64] = np.add.reduceat(whole, acts.starts) / UNITS
         return total
     kind = meanings.kind[acts.meaning]
@@ -280,20 +255,21 @@ def _evidence(
     )  # type: ignore[return-value]
 
 
-def _last_opinion(acts: _Acts, pairs: _Pairs) -> NDArray[np.int8]:
+def _last_opinion(acts: _Acts, lengths: Integers, sources: _Sources) -> NDArray[np.int8]:
     highest, lowest = (
         extreme.reduceat(acts.polarity, acts.starts) for extreme in (np.maximum, np.minimum)
     )
     polarity: NDArray[np.int8] = np.sign(highest + lowest)
     torn = highest - lowest == 2
     if torn.any():
-        polarity[torn] = _settled(acts, pairs, torn)
+        polarity[torn] = _settled(acts, lengths, torn, sources)
     return polarity
 
 
-def _settled(acts: _Acts, pairs: _Pairs, torn: NDArray[np.bool_]) -> NDArray[np.int8]:
+def _settled(
+    acts: _Acts, lengths: Integers, torn: NDArray[np.bool_], sources: _Sources
+) -> NDArray[np.int8]:
     """Polarity of the last opinionated act of the pairs whose acts contradict."""
-    lengths = np.diff(acts.starts, append=len(acts.key))
     member = np.repeat(torn, lengths)
     at, sign = acts.at[member], acts.polarity[member]
     starts = np.cumsum(lengths[torn]) - lengths[torn]
@@ -305,8 +281,8 @@ def _settled(acts: _Acts, pairs: _Pairs, torn: NDArray[np.bool_]) -> NDArray[np.
     )
     tied = polarity == 0
     if tied.any():
-        named = pairs.frame(np.flatnonzero(torn)[tied])
-        polarity[tied] = _greatest_id(named, liked[tied], pairs.sources)
+        pairs = acts.pair[acts.starts[torn][tied]]
+        polarity[tied] = _greatest_id(pl.DataFrame(sources.ids.name(pairs)), liked[tied], sources)
     return polarity
 
 
@@ -316,7 +292,7 @@ def _greatest_id(pairs: pl.DataFrame, at: Integers, sources: _Sources) -> NDArra
     if EVENT not in events.collect_schema():
         events = events.with_columns(pl.lit(None, pl.String).alias(EVENT))
     moments = pairs.with_columns(pl.Series(AT, at).cast(frames.UTC))
-    opinion = sources.meanings.opinions(valued=sources.valued).alias(POLARITY)
+    opinion = sources.meanings.opinions(valued=VALUE in events.collect_schema()).alias(POLARITY)
     last = (
         events.join(moments.lazy(), on=[USER, PRODUCT, AT], how="semi")
         .select(USER, PRODUCT, EVENT, opinion)
@@ -329,9 +305,20 @@ def _greatest_id(pairs: pl.DataFrame, at: Integers, sources: _Sources) -> NDArra
     return found[POLARITY].to_numpy()
 
 
-def _mean_grade(acts: _Acts, agrees: NDArray[np.bool_]) -> NDArray[np.float64]:
-    if acts.grade is None:
-        return np.ones(len(acts.starts))
-    number = np.add.reduceat(agrees, acts.starts, dtype=np.int64)
-    total: Integers = np.add.reduceat(acts.grade * agrees, acts.starts)
-    return np.where(number > 0, total / np.maximum(number, 1) / UNITS, 1.0)
+def _mean_grade(
+    acts: _Acts, agrees: NDArray[np.bool_], polarity: NDArray[np.int8], sources: _Sources
+) -> NDArray[np.float64]:
+    """Acts without a value are graded 1, so that only those with one need to be looked up."""
+    values, number = acts.values, len(acts.starts)
+    if values.pair.size == 0:
+        return np.ones(number)
+    sign = sources.meanings.polarity[values.meaning]
+    users = values.pair >> np.uint64(sources.ids.bits)
+    grades = np.rint(grade_acts(users, values.meaning, values.figure, sign) * UNITS)
+    place = np.searchsorted(acts.pair[acts.starts], values.pair)
+    more = (grades.astype(np.int64) - int(UNITS)) * (sign == polarity[place])
+    count = np.add.reduceat(agrees, acts.starts, dtype=np.int64)
+    total = count * int(UNITS)
+    np.add.at(total, place, more)
+    mean: NDArray[np.float64] = total / count / UNITS
+    return mean

@@ -1,4 +1,4 @@
-"""Acts as numbers: every id is found, ranges of users change nothing."""
+"""Acts as numbers: ranges of users and sizes of batches change nothing."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,6 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engine.signals import coding
-from engine.signals.coding import Named
 from tests.engine.signals.test_evidence import act, table, weigh
 
 
@@ -28,21 +27,13 @@ def many(count):
     )
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 100, 5_000])
-def test_every_id_is_found_at_its_place_in_the_order(count):
-    ids = pl.Series("user_id", [f"user {at * 7919 % 10_007}" for at in range(count)])
-    named = Named.of(ids.to_frame().lazy(), "user_id")
-    assert named.ids.to_list() == sorted(ids)
-    hashes = ids.hash(named.seed).to_numpy()
-    assert named.ids.gather(named.find(hashes)).to_list() == ids.to_list()
-
-
-@pytest.mark.parametrize("users", [1, 3, 7])
-def test_ranges_of_users_change_no_bit(monkeypatch, users):
+@pytest.mark.parametrize(("users", "acts"), [(1, 600), (3, 7), (7, 100)])
+def test_ranges_of_users_and_batches_change_no_bit(monkeypatch, users, acts):
     events = many(600)
     whole = weigh(events)
     assert whole["acts"].sum() == 600
     monkeypatch.setattr(coding, "USERS_AT_ONCE", users)
+    monkeypatch.setattr(coding, "BATCH", acts)
     assert_frame_equal(weigh(events), whole, check_exact=True)
 
 

@@ -1,0 +1,52 @@
+"""Numbers of ids: one for each, whatever the batches, also where hashes meet."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.signals.numbering import Numbering
+
+
+def shuffled(count, seed=0):
+    """Each of so many ids two or three times, some of them too long to be kept inline."""
+    ids = [f"user {'long ' * (at % 7)}{at * 7919 % 100_003}" for at in range(count)]
+    given = np.random.default_rng(seed).permutation(np.arange(count * 5 // 2) % count)
+    return pl.Series("user_id", ids).gather(given)
+
+
+def numbered(ids, size):
+    known = Numbering("user_id")
+    numbers = [known.number(part["user_id"]) for part in ids.to_frame().iter_slices(size)]
+    return np.concatenate(numbers), *known.ranked()
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 5), (300, 7), (30_000, 4_000)])
+def test_every_id_is_found_at_its_place_in_the_order(count, size):
+    ids = shuffled(count)
+    numbers, names, places = numbered(ids, size)
+    assert names.name == "user_id"
+    assert names.to_list() == sorted(set(ids))
+    assert names.gather(places[numbers]).to_list() == ids.to_list()
+
+
+def test_batches_change_no_place():
+    ids = shuffled(9_000)
+    numbers, names, places = numbered(ids, 100_000)
+    others, same_names, other_places = numbered(ids.reverse(), 333)
+    assert names.equals(same_names)
+    assert np.array_equal(places[numbers], other_places[others][::-1])
+
+
+def test_ids_that_are_looked_for_at_one_slot_stay_apart(monkeypatch):
+    monkeypatch.setattr(
+        Numbering, "_first_slots", lambda self, homes: np.full(homes.size, self._slots.size - 2)
+    )
+    ids = shuffled(60)
+    numbers, names, places = numbered(ids, 40)
+    assert names.gather(places[numbers]).to_list() == ids.to_list()
+
+
+def test_no_ids_have_no_places():
+    names, places = Numbering("user_id").ranked()
+    assert names.is_empty()
+    assert places.tolist() == [0]
