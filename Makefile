@@ -4,7 +4,10 @@ PYTHON := $(or $(MOKHATAB_PYTHON),python3)
 BIN := .venv/bin
 SERVE ?= 1
 DATA ?= world
+WORKERS ?= 2
 export LIGHTFM_NO_CFLAGS := 1
+# Each worker takes one core: two that share both would wait for each other in BLAS.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .PHONY: help install demo test test-slow check bench serve lock clean
 
@@ -18,7 +21,7 @@ install: .venv/installed  ## Make .venv from the lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; name one: MOKHATAB_PYTHON=python3.12 make install'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -29,7 +32,7 @@ serve: install  ## Serve the champion over HTTP
 	$(BIN)/mokhatab serve
 
 test: install  ## The quick suite
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-slow: install  ## The long tests: worlds at size, faults, a real server
 	$(BIN)/python -m pytest -q -m slow
@@ -40,7 +43,7 @@ check: install  ## Lint, types, import contracts, dependencies, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 bench: install  ## Ratios of tests/benchmarks/, printed as they are written in RESULTS.md
 	$(BIN)/python -m tests.benchmarks

@@ -75,6 +75,13 @@ NOW = datetime.now(UTC)
         (1e300, False),
         (-1, False),
     ],
+    # names that each process gives alike, whatever its clock says
+    ids=[
+        *("epoch", "epoch in words", "end of time"),
+        *("seconds", "milliseconds", "microseconds"),
+        *("last year", "next year", "in a minute", "in half an hour", "an hour that is skipped"),
+        *("yesterday", "true", "beyond time", "before the epoch"),
+    ],
 )
 def test_clocks_that_are_wrong_are_named(client: FlaskClient, at: Any, kept: bool) -> None:
     answer = client.post("/v1/events", json=[GOOD | {"occurred_at": at}])
