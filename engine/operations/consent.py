@@ -210,6 +210,8 @@ def admit(home: Home, name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Coun
         if erased.any():
             named = erased & rows[EVENT].is_not_null()
             rows = rows.with_columns(pl.when(~named).then(pl.col(TARGET)).alias(TARGET))
+    if reasons.null_count() == rows.height:
+        return rows, Counter()
     return rows.filter(reasons.is_null()), Counter(reasons.drop_nulls().to_list())
 
 

@@ -103,7 +103,8 @@ def judge_events(
     if ROW_NUMBER not in frame.columns:
         frame = frame.with_row_index(ROW_NUMBER, offset=1)
     typed = _typed(frame, now.astimezone(UTC) + limits.ahead)
-    given = frozenset(name for name in EVENTS.columns if name in frame.columns)
+    missing = set(EVENTS.columns).difference(frame.columns)
+    given = frozenset(typed.columns).difference(missing)
     reasons = typed.select(_reason(given, limits)).to_series()
     good = typed.select(list(EVENTS.columns))
     if reasons.null_count() == frame.height:
@@ -172,7 +173,7 @@ def as_json(frame: pl.DataFrame) -> pl.Series:
 
 
 def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:
-    """Our columns in our types; beside each, under `<name>?`, whether something was given there.
+    """Our columns in our types; under `<name>?`, whether something was given that may be unread.
 
     All that can be said in one query is: small batches would feel each query by itself.
     """
@@ -183,9 +184,10 @@ def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:
             continue
         raw, content = frame[name], pl.col(name)
         written = raw.dtype == pl.String
-        columns[f"{name}?"] = (
-            content.is_not_null() & (content != "") if written else content.is_not_null()
-        )
+        if not written:
+            columns[f"{name}?"] = content.is_not_null()
+        elif name in (AT, VALUE):
+            columns[f"{name}?"] = content.is_not_null() & (content != "")
         if name == AT:
             columns[name] = parse_moments(raw)
         elif name == VALUE:
@@ -237,12 +239,12 @@ def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
     """The first broken rule in words, or null; to build it takes as long as to ask it of a batch.
 
     Args:
-        given: columns that are there.
-        limits: see `Limits`; the latest moment is column `LATEST`.
+        given: those columns of `_typed` that are not made up; rules of others are left out.
+        limits: see `Limits`.
     """
     rules: list[tuple[pl.Expr, str]] = []
     for name in _TEXTS:
-        if name in given:
+        if f"{name}?" in given:
             unread = pl.col(f"{name}?") & pl.col(name).is_null()
             rules.append((unread, f"{name} is not text in UTF-8"))
     rules.append((pl.col(USER).is_null(), f"{USER} is missing"))
