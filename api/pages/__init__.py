@@ -1,0 +1,1 @@
+"""What is looked at in a browser: pages that need nothing but themselves."""
