@@ -13,7 +13,7 @@ from typing import Any
 
 WIDE, HIGH = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 28
-TICKS = 4
+TICKS = 5
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import tomllib
 from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -316,37 +315,6 @@ def test_a_hundred_thousand_placements_are_a_page_of_a_few_hundred_rows() -> Non
     assert len(html) < 600_000
     assert "Further placements (99,800), together" in html
     assert "16,000.00 EUR" in Looked(html).said
-
-
-def test_both_languages_say_the_same_things() -> None:
-    def keys(part: dict[str, Any], above: str = "") -> dict[str, set[str] | int]:
-        found: dict[str, set[str] | int] = {}
-        for key, value in part.items():
-            if isinstance(value, dict):
-                found |= keys(value, f"{above}{key}.")
-            elif isinstance(value, str):
-                found[above + key] = set(re.findall(r"\{(\w+)\}", value))
-            elif isinstance(value, list):
-                found[above + key] = len(value)
-        return found
-
-    words = Path(plan.HERE) / "words"
-    english, persian = (
-        keys(tomllib.loads((words / f"{name}.toml").read_text())) for name in ("en", "fa")
-    )
-    extra = {key for key in persian if key.startswith("currencies.")}
-    assert english == {key: value for key, value in persian.items() if key not in extra}
-
-
-def test_no_word_is_left_that_nobody_says() -> None:
-    texts = tomllib.loads((Path(plan.HERE) / "words" / "en.toml").read_text())
-    chosen = {"status", "goals", "outcomes", "basis", "currencies"}
-    places = [*Path(plan.HERE).rglob("*.html"), *Path(plan.HERE).glob("*.py")]
-    places.append(Path(plan.HERE).parent / "printing_plans.py")
-    said = "".join(file.read_text() for file in places)
-    for group, words in texts.items():
-        if isinstance(words, dict) and group not in chosen | {"short"}:
-            assert not [word for word in words if f"{group}.{word}" not in said], group
 
 
 def test_print_shows_the_figures_that_are_folded_away() -> None:
