@@ -32,7 +32,7 @@ from engine.errors import (
     UnknownEntity,
     shown,
 )
-from engine.operations.intake import AnswerUnderWay
+from engine.operations.replies import AnswerUnderWay
 
 MEDIA_TYPE = "application/problem+json"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"

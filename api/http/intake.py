@@ -6,8 +6,6 @@ Never: a receipt before its rows are durable.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,23 +14,18 @@ from typing import Any
 import polars as pl
 import pydantic_core
 from flask import Response, request
-from werkzeug.exceptions import BadRequest
 
 from api import problems
 from api.http import rows as reading
 from api.http import schemas
 from api.http.contract import Noun, View, Whole
+from api.http.tickets import ticket_of
 from engine.frames import AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
 from engine.operations.intake import Delivery, Rules, receive
 from engine.settings import Section
 from engine.signals.activitystreams import ACTS
 from engine.signals.arrivals import Judged
-from engine.store.inbox import Inbox, Reply, Ticket
-
-QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')
-"""A text as structured fields of HTTP spell it (RFC 9651)."""
-BARE = re.compile(r"[!#-~]+")
-LONGEST_KEY = 255
+from engine.store.inbox import Inbox, Reply
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Hatch:
             kind,
             lambda: reading.parsed_rows(body, lines=lines, most=self.chosen.most_rows),
             strict=handling == "strict",
-            ticket=_ticket(body, handling, now, hours=self.chosen.replay_hours),
+            ticket=ticket_of(body, now=now, hours=self.chosen.replay_hours, handling=handling),
         )
         reply = receive(self.inbox, delivery, rules=self.rules, now=now, answer=_answer)
         response = Whole(reply.body, status=reply.status, mimetype=reply.media_type)
@@ -110,29 +103,6 @@ def _handling() -> str | None:
         if name.strip().lower() == "handling" and wanted in ("strict", "lenient"):
             return wanted
     return None
-
-
-def _ticket(body: bytes, handling: str | None, now: datetime, *, hours: float) -> Ticket | None:
-    """The key of the caller, as a structured field or bare, and what it was sent with.
-
-    Raises:
-        BadRequest: it is no key.
-    """
-    given = request.headers.get("Idempotency-Key")
-    if given is None:
-        return None
-    quoted = QUOTED.fullmatch(given.strip())
-    key = re.sub(r'\\(["\\])', r"\1", quoted[1]) if quoted else given.strip()
-    if len(key) > LONGEST_KEY or not (quoted or BARE.fullmatch(key)):
-        raise BadRequest(f"Idempotency-Key is a text of 1 to {LONGEST_KEY} ASCII characters")
-    asked = f"{request.method} {request.path} {request.mimetype} {handling}\n".encode()
-    return Ticket(
-        request.environ["mokhatab.key"],
-        key,
-        hashlib.sha256(asked + body).digest(),
-        int(now.timestamp()),
-        round(hours * 3600),
-    )
 
 
 def _answer(judged: Judged, kept: bool) -> Reply:

@@ -7,7 +7,6 @@ Never: an act lost or counted twice, whenever and however a process ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.errors import DataError
 from engine.frames import EVENT, EVENTS, FOLLOWS, RESULTS, Schema
 from engine.operations.consent import admit
+from engine.operations.replies import answer_once
 from engine.settings import Section
 from engine.signals.arrivals import Judged, judge_arrivals
 from engine.signals.events import Limits
@@ -28,20 +27,6 @@ from engine.store.home import Home
 from engine.store.inbox import Batch, Inbox, Reply, Ticket, may_wait, moving
 
 WHICH = "\x1fwhich"
-
-
-class KeyReused(DataError):
-    """Another question was asked under this key before."""
-
-    def __init__(self) -> None:
-        super().__init__("this Idempotency-Key came with another request before; make a new one")
-
-
-class AnswerUnderWay(DataError):
-    """The same key is being answered at this moment."""
-
-    def __init__(self) -> None:
-        super().__init__("a request with this Idempotency-Key is being answered; ask again soon")
 
 
 @dataclass(frozen=True)
@@ -94,29 +79,32 @@ def receive(
         KeyReused: its ticket has the key of another question.
         AnswerUnderWay: another request with its ticket is being answered.
     """
-    ticket = delivery.ticket
-    with inbox.claimed(ticket) if ticket else nullcontext(True) as mine:
-        if not mine:
-            raise AnswerUnderWay
-        known = inbox.reply_to(ticket) if ticket else None
-        if known is not None:
-            reply, same = known
-            if not same:
-                raise KeyReused
-            return reply
-        judged = judge_arrivals(
-            delivery.rows(),
-            delivery.kind,
-            now=now,
-            limits=rules.limits,
-            most_columns=rules.most_columns,
-        )
-        kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
-        reply = answer(judged, kept)
-        good = judged.good if kept else judged.good.clear()
-        rows, _ = admit(inbox.home, delivery.kind.name, good)
-        inbox.add(delivery.kind.name, rows, ticket, reply)
-        return reply
+    return answer_once(
+        inbox, delivery.ticket, lambda: _taken(inbox, delivery, rules=rules, now=now, answer=answer)
+    )
+
+
+def _taken(
+    inbox: Inbox,
+    delivery: Delivery,
+    *,
+    rules: Rules,
+    now: datetime,
+    answer: Callable[[Judged, bool], Reply],
+) -> Reply:
+    judged = judge_arrivals(
+        delivery.rows(),
+        delivery.kind,
+        now=now,
+        limits=rules.limits,
+        most_columns=rules.most_columns,
+    )
+    kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
+    reply = answer(judged, kept)
+    good = judged.good if kept else judged.good.clear()
+    rows, _ = admit(inbox.home, delivery.kind.name, good)
+    inbox.add(delivery.kind.name, rows, delivery.ticket, reply)
+    return reply
 
 
 def compact(home: Home) -> dict[str, int]:
