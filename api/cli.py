@@ -57,6 +57,10 @@ def place(
 ) -> None:
     """Learns what people like, and says which audience to address for each product."""
     context.obj = Place(home)
+    if context.invoked_subcommand in ("retrain", "tune"):
+        from training.priority import stand_back  # before threads are started by libraries
+
+        stand_back(home_of(context))
 
 
 def _model(context: typer.Context) -> Any:
@@ -77,9 +81,7 @@ def ingest(
     products: Input = None,
     follows: Input = None,
     results: Input = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML that says how columns are called.")
-    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="TOML: how columns are called.")] = None,
     source: Annotated[
         str | None, typer.Option(help="What the file is: movielens, mastodon, x, youtube, ...")
     ] = None,
@@ -87,9 +89,7 @@ def ingest(
         list[str] | None, typer.Option(help="theirs=ours, as often as needed.")
     ] = None,
     columns: Annotated[str, typer.Option(help="Names for a file without a header: a,b,c.")] = "",
-    default: Annotated[
-        list[str] | None, typer.Option(help="column=value where a column is missing.")
-    ] = None,
+    default: Annotated[list[str] | None, typer.Option(help="column=value where none is.")] = None,
     like_at: Annotated[float | None, typer.Option(help="A rating of so much is a like.")] = None,
     dislike_at: Annotated[
         float | None, typer.Option(help="A rating of so little is a dislike.")
@@ -170,8 +170,7 @@ def retrain(
     try:
         outcome = learn(home_of(context), seed=seed, console=out, warm=warm)
     except KeyboardInterrupt:
-        sys.stderr.write("mokhatab: stopped; the champion stays\n")
-        sys.stderr.flush()
+        print("mokhatab: stopped; the champion stays", file=sys.stderr, flush=True)
         # fits under way are deep in compiled code; an orderly end would pull memory from them
         os._exit(130)
     if as_json:
