@@ -42,7 +42,8 @@ class Numbering:
             self._slots[at] = new
             chosen = new[self._slots[at] == new][: self._slots.size // SLOTS_PER_ID]
             self._slots[at] = 0
-            self._add(ids.gather(chosen), keys[chosen])
+            # written anew, because chosen ids would hold the text of the whole batch in memory
+            self._add(ids.gather(chosen) + "", keys[chosen])
             at, numbers[new] = self._find(homes[new], keys[new])
             left = numbers[new] == 0
             at, new = at[left], new[left]

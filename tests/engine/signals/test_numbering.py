@@ -1,5 +1,8 @@
 """Numbers of ids: one for each, whatever the batches, also where hashes meet."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -50,3 +53,25 @@ def test_no_ids_have_no_places():
     names, places = Numbering("user_id").ranked()
     assert names.is_empty()
     assert places.tolist() == [0]
+
+
+def resident():
+    """MiB of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def test_an_id_does_not_hold_the_batch_that_it_came_in():
+    known = Numbering("user_id")
+
+    def read(number):
+        text = "an id of which the text is so long that it " + "never " * 10 + "stands inline {}"
+        numbers = pl.int_range(20_000) - pl.int_range(20_000).eq(0) * number
+        known.number(pl.select(pl.format(text, numbers).alias("user_id")).to_series())
+
+    for number in range(3):
+        read(number)
+    before = resident()
+    for number in range(3, 60):
+        read(number)
+    assert known.ranked()[0].len() == 20_059
+    assert resident() - before < 50  # of 130 in all batches
