@@ -23,8 +23,8 @@ import polars as pl
 from engine.frames import ACTION, AT, POLARITY, PRODUCT, USER
 from engine.settings import load_rows
 from engine.signals.evidence import weigh_events
-from training.simulate import grow_blocks, lay_ground, plan_world
-from training.world.plan import UNTIL
+from training.simulate import grow_blocks, lay_ground
+from training.world.plan import UNTIL, plan_world
 
 MILLIONS, ROUNDS = 5, 5
 USERS_PER_MILLION, PRODUCTS = 50_000, 20_000
@@ -128,7 +128,7 @@ def run(millions: int = MILLIONS, rounds: int = ROUNDS) -> list[tuple[str, str, 
 
     def ratio(name: str, peer: str, of: str = "clock") -> float:
         pairs = zip(costs[name], costs[peer], strict=True)
-        return median(getattr(ours, of) / getattr(theirs, of) for ours, theirs in pairs)
+        return float(median(getattr(ours, of) / getattr(theirs, of) for ours, theirs in pairs))
 
     def clock(name: str) -> float:
         return median(cost.clock for cost in costs[name])
