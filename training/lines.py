@@ -158,6 +158,7 @@ def read_objects(path: Path, size: int, longest: int) -> Iterator[Batch]:
                 row = json.loads(line.decode())
                 if not isinstance(row, dict):
                     raise ValueError("not an object")
+                "".join(row).encode()  # a name, like a value, may hold half of a character
                 rows.append({name: _text(value) for name, value in row.items()})
                 numbers.append(number)
             except UnicodeError:
@@ -172,12 +173,12 @@ def read_objects(path: Path, size: int, longest: int) -> Iterator[Batch]:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, list | dict | bool):
+        value = json.dumps(value, ensure_ascii=False)
     if value is None or isinstance(value, str):
         if value is not None:
             value.encode()  # a lone surrogate, which JSON can spell, is no text
         return value
-    if isinstance(value, list | dict | bool):
-        return json.dumps(value, ensure_ascii=False)
     return str(value)
 
 

@@ -96,12 +96,14 @@ def test_bad_lines_of_json_take_no_neighbour_with_them(home):
             act % (r"\ud800", ""),
             "[1, 2]\n\n",
             act % ("c", ', "value": ' + "9" * 5000),
+            act % ("u", r', "\ud800": 1'),
+            act % ("u", r', "extra": ["\udc00"]'),
             act % ("d", "")[: len(act % ("d", "")) - 1],
         ]
     )
     counts = read(home, "e.ndjson", content.encode())
     assert users(home) == ["a", "b", "d"]
-    assert sorted(reasons(counts)) == [2, 4, 5, 6, 7, 8, 10]
+    assert sorted(reasons(counts)) == [2, 4, 5, 6, 7, 8, 10, 11, 12]
     assert reasons(counts)[4] == reasons(counts)[5] == "value is not finite"
 
 
