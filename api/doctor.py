@@ -10,9 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from api.terminal import counted
 from engine import settings
-from engine.errors import EngineError, NotTrained
+from engine.errors import EngineError, NotTrained, counted
 from engine.store import artefacts, eventlog, versions
 from engine.store.home import Home
 

@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from api.terminal import counted
+from engine.errors import counted
 from engine.store.home import Home
 
 Answer = dict[str, Any]

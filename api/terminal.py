@@ -75,11 +75,6 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def console() -> Any:
     """Where progress goes: standard error, so that standard output holds the answer alone."""
     from rich.console import Console

@@ -31,6 +31,11 @@ JOINERS = "\u200c\u200d"
 """Cannot be seen, and are letters all the same: in Persian words and in emoji."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def shown(text: str, most: int = LONGEST_SHOWN) -> str:
     """A foreign text as a message may repeat it: its middle left out where it is long.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.audiences.ranking import best_users_of_each
 from engine.audiences.scores import logits
+from engine.errors import counted
 from engine.frames import PRODUCT, USER
 from engine.settings import Section
 from engine.store.artefacts import Model
@@ -90,13 +91,13 @@ class _Rival:
 _ACTIVITY = _Rival(
     "AUC against the most active",
     "activity_auc",
-    "{:+.3f} AUC over ranking by activity, on {} products",
+    "{:+.3f} AUC over ranking by activity, on {}",
     "too few held-out likes to judge",
 )
 _CHAMPION = _Rival(
     "AUC against the champion",
     "champion_auc",
-    "{:+.3f} AUC on {} products judged in both",
+    "{:+.3f} AUC on {} judged in both",
     "no product was judged in both",
 )
 
@@ -118,7 +119,7 @@ def _against(rival: _Rival, by_product: pl.DataFrame, confidence: float, seed: i
     if found.is_empty():
         return Verdict(rival.check, True, rival.lacking)
     upper, mean = _upper(found["auc"] - found[rival.column], confidence, seed)
-    words = rival.words.format(mean, found.height)
+    words = rival.words.format(mean, counted(found.height, "product"))
     ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", rival.column))
     return Verdict(rival.check, upper >= 0, words, theirs, ours)
 

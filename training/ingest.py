@@ -17,12 +17,12 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.errors import FrameError, UnknownEntity, UnreadableFile
-from engine.frames import EVENTS, REASON
+from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
+from engine.frames import EVENTS, REASON, TEXT, VALUE
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
 from engine.settings import Section
-from engine.signals.events import RAW, ROW, Limits, judge_events
+from engine.signals.events import BAD, RAW, ROW, ROW_NUMBER, Limits, as_json, judge_events
 from engine.signals.tables import judge_rows, type_attributes
 from engine.store import eventlog
 from engine.store.files import write_table
@@ -174,9 +174,25 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
 
 def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     if name == EVENTS.name:
-        completed = job.mapping.complete(raw, job.rated)
-        return judge_events(completed, now=job.now, limits=job.limits)
+        strange = job.mapping.off_scale(raw, job.rated)
+        completed = job.mapping.complete(raw.filter(~strange), job.rated)
+        good, bad = judge_events(completed, now=job.now, limits=job.limits)
+        if strange.any():
+            bad = pl.concat([bad, _off_scale(raw.filter(strange), job.mapping)])
+        return good, bad
     return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes)
+
+
+def _off_scale(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    reason = f"{VALUE} is outside the scale from {mapping.low:g} to {mapping.high:g}"
+    return pl.DataFrame(
+        {
+            ROW: raw[ROW_NUMBER].cast(pl.UInt64),
+            REASON: pl.repeat(reason, raw.height, dtype=pl.String, eager=True),
+            RAW: as_json(raw.drop(ROW_NUMBER, TEXT, strict=False)),
+        },
+        schema=BAD,
+    )
 
 
 def _advice(name: str) -> str:
@@ -196,8 +212,8 @@ def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
     told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
     raise UnreadableFile(
         str(table.path),
-        f"none of its {table.reading.rows} rows can be used: {told}; columns found: {columns}; "
-        f"the rows lie in {quarantine}",
+        f"none of its {counted(table.reading.rows, 'row')} can be used: {told}; "
+        f"columns found: {columns}; the rows lie in {quarantine}",
     )
 
 

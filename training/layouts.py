@@ -31,7 +31,8 @@ class Mapping:
 
     Where `like_at` is given, an event without an action becomes one by its value: from `like_at`
     on a like, up to `dislike_at` a dislike, between them a view. Where `low` and `high` say how
-    far the ratings reach, those of reviews become stars from one to five.
+    far the ratings reach, those of reviews become stars from one to five, and what lies outside
+    is no rating of this source.
     """
 
     layouts: dict[str, Layout] = field(default_factory=dict)
@@ -68,6 +69,21 @@ class Mapping:
             if given:
                 frame = _fill(frame, column, pl.lit(value))
         return frame
+
+    def off_scale(self, frame: pl.DataFrame, rated: Iterable[str] = ()) -> pl.Series:
+        """Which rows hold a rating that its scale, where one is known, does not reach.
+
+        A value is a rating where the action is one of `rated`, or none and read off the value.
+        """
+        if self.low is None or VALUE not in frame.columns:
+            return pl.repeat(False, frame.height, eager=True)
+        value = pl.col(VALUE).cast(pl.Float64, strict=False)
+        outside = value.is_finite() & ~value.is_between(float(self.low), float(self.high or 0.0))
+        rating = pl.lit(self.like_at is not None)
+        if ACTION in frame.columns:
+            action = pl.col(ACTION).cast(pl.String).str.to_lowercase().replace("", None)
+            rating = action.is_in(tuple(rated)) | (action.is_null() & rating)
+        return frame.select((outside & rating).fill_null(False)).to_series()
 
     def _stars(self, dtype: pl.DataType, rated: tuple[str, ...]) -> pl.Expr:
         low, high = float(self.low or 0.0), float(self.high or 0.0)

@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from engine.frames import TEXT
 from engine.signals.events import ROW_NUMBER
+from engine.signals.ids import ID_COLUMNS, NotAnId, as_id
 
 SEPARATORS = (",", "\t", ";", "|", "::")
 TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
@@ -142,11 +144,12 @@ def _blocks(path: Path, size: int, longest: int) -> Iterator[_Block]:
     yield _Block(first, [rest] if rest else [], last=True)
 
 
-def read_objects(path: Path, size: int, longest: int) -> Iterator[Batch]:
+def read_objects(path: Path, layout: Layout, size: int, longest: int) -> Iterator[Batch]:
     """One JSON object to a line; every value becomes text, lists and objects as JSON.
 
-    A line that is no object is a bad row; blank lines are skipped.
+    A line that is no object, or whose id is no id, is a bad row; blank lines are skipped.
     """
+    rename = layout.rename
     for block in _blocks(path, size, longest):
         rows: list[dict[str, str | None]] = []
         numbers: list[int] = []
@@ -159,10 +162,12 @@ def read_objects(path: Path, size: int, longest: int) -> Iterator[Batch]:
                 if not isinstance(row, dict):
                     raise ValueError("not an object")
                 "".join(row).encode()  # a name, like a value, may hold half of a character
-                rows.append({name: _text(value) for name, value in row.items()})
+                rows.append({key: _text(row[key], str(rename.get(key, key))) for key in row})
                 numbers.append(number)
             except UnicodeError:
                 bad.append(_bad(number, "is not UTF-8", line))
+            except NotAnId as error:
+                bad.append(_bad(number, str(error), json.dumps(row | {TEXT: None}).encode()))
             except (ValueError, RecursionError):
                 bad.append(_bad(number, "is not a JSON object", line))
         names = list(dict.fromkeys(name for row in rows for name in row))
@@ -172,7 +177,8 @@ def read_objects(path: Path, size: int, longest: int) -> Iterator[Batch]:
         yield Batch(_numbered(frame, numbers), bad)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, name: str) -> str | None:
+    value = as_id(value, name) if name in ID_COLUMNS else value
     if isinstance(value, list | dict | bool):
         value = json.dumps(value, ensure_ascii=False)
     if value is None or isinstance(value, str):

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from engine.errors import NothingToLearn
+from engine.errors import NothingToLearn, counted
 from engine.frames import EVIDENCE, GRADE, POLARITY, PRODUCT, USER
 
 Array = NDArray[Any]
@@ -112,7 +112,8 @@ def pair_up(
         raise NothingToLearn("no likes among the events: nothing tells who cares for what")
     if len(users) < 2 or len(ids) < 2:
         raise NothingToLearn(
-            f"{len(users)} user(s) and {len(ids)} product(s): a ranking needs two of each"
+            f"{counted(len(users), 'user')} and {counted(len(ids), 'product')}: "
+            "a ranking needs two of each"
         )
     strength = np.abs(evidence[EVIDENCE].to_numpy()[order]) ** power
     strength *= evidence[GRADE].to_numpy()[order] ** grading

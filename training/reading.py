@@ -164,7 +164,7 @@ def parse(task: _Task) -> dict[str, Any]:
     elif kind == "archive":
         batches = read_archive(path)
     elif kind == "ndjson":
-        batches = read_objects(path, block, line)
+        batches = read_objects(path, layout, block, line)
     else:
         batches = read_delimited(path, layout, block, line)
     for number, batch in enumerate(batches):

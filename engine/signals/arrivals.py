@@ -19,6 +19,7 @@ import polars as pl
 from engine.frames import EVENTS, REASON, Schema
 from engine.signals.activitystreams import is_activity, read_activity
 from engine.signals.events import ROW, ROW_NUMBER, Limits, judge_events
+from engine.signals.ids import ID_COLUMNS, NotAnId, as_id
 from engine.signals.tables import judge_rows
 
 FIELD, INDEX = "field", "index"
@@ -151,7 +152,13 @@ def _texts(name: str, values: list[Any], kind: Schema, refused: dict[int, str]) 
         for index, value in enumerate(values):
             if value is None or isinstance(value, str):
                 continue
-            if plain and isinstance(value, NESTED):
+            if name in ID_COLUMNS and plain:
+                try:
+                    values[index] = as_id(value, name)
+                except NotAnId as error:
+                    refused.setdefault(index, str(error))
+                    values[index] = None
+            elif plain and isinstance(value, NESTED):
                 refused.setdefault(index, f"{name} is not {_wanted(kind, name)}")
                 values[index] = None
             elif isinstance(value, NESTED):

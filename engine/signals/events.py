@@ -202,7 +202,9 @@ def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:
 
 
 def as_texts(raw: pl.Series, name: str) -> pl.Series:
-    """A column as text: whole numbers as their digits, null where bytes are no UTF-8.
+    """A column as text: whole numbers as their digits.
+
+    Null where bytes are no UTF-8, where a number is a fraction, and where a truth value stands.
 
     Raises:
         FrameError: a nested column.
@@ -216,6 +218,8 @@ def as_texts(raw: pl.Series, name: str) -> pl.Series:
             .to_series()
             .cast(pl.String)
         )
+    if raw.dtype == pl.Boolean:
+        return raw.replace_strict([True, False], None, return_dtype=pl.String)
     if raw.dtype.is_nested() or raw.dtype == pl.Object:
         raise FrameError("events", name, f"is {raw.dtype}; must be text")
     return decode(raw) if raw.dtype == pl.Binary else raw.cast(pl.String, strict=False)

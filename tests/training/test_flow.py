@@ -114,8 +114,8 @@ def test_ids_of_any_script_come_through(tmp_path: Any, user: str, product: str) 
         ([], "mokhatab ingest"),
         ([("a", "x", "dislike"), ("b", "y", "dislike"), ("b", "x", "hide")], "no likes"),
         ([("a", "x", "view"), ("b", "y", "click")], "no likes"),
-        ([("a", "x", "like"), ("a", "y", "like")], "1 user"),
-        ([("a", "x", "like"), ("b", "x", "like")], "1 product"),
+        ([("a", "x", "like"), ("a", "y", "like")], "1 user and 2 products:"),
+        ([("a", "x", "like"), ("b", "x", "like")], "2 users and 1 product:"),
         ([("a", None, "follow"), ("b", None, "post")], "mokhatab ingest|no events on products"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -77,6 +78,13 @@ def test_products_judged_in_one_of_both_do_not_count(model, gate):
     found = verdicts_of(model, model, strangers, gate)
     assert failed(found) == []
     assert found[-1].words == "no product was judged in both"
+
+
+def test_one_product_is_told_of_as_one(model, gate):
+    found = verdicts_of(model, model, by_product(model).head(1), gate)
+    told = " ".join(verdict.words for verdict in found)
+    assert "on 1 product" in told
+    assert not re.search(r"\b1 products", told)
 
 
 def test_who_cannot_be_judged_does_not_replace_who_was(model, gate):

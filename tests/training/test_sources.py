@@ -108,6 +108,33 @@ def test_a_rating_that_is_no_number_is_refused_and_an_amount_stays(home):
     assert events.rows() == [("purchase", 99.5), ("review", None)]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_rating_outside_its_scale_is_refused_and_an_amount_stays(home, ending):
+    mapping = home.root.parent / "m.toml"
+    mapping.write_text("[rating]\nlow = 0\nhigh = 10\nlike_at = 7\n")
+    frame = pl.DataFrame(
+        {
+            "user_id": ["u", "v", "w", "x", "y"],
+            "product_id": ["p"] * 5,
+            "action": ["Review", "review", "review", "purchase", None],
+            "occurred_at": ["2025-01-01"] * 5,
+            "value": [10.0, 10.5, -1.0, 99.5, 11.0],
+            "text": ["kept out of quarantine"] * 5,
+        }
+    )
+    path = home.root.parent / f"e.{ending}"
+    getattr(frame, f"write_{ending}")(path)
+    counts = ingest(home, events=path, mapping=load_mapping(mapping), now=NOW)
+    reason = "value is outside the scale from 0 to 10"
+    assert counts.tables["events"].quarantined == {reason: 3}
+    events = eventlog.scan_events(home).select("user_id", "value").sort("user_id").collect()
+    assert events.rows() == [("u", 5.0), ("x", 99.5)]
+    told = pl.read_ndjson(counts.quarantine)
+    first = 2 if ending == "csv" else 1
+    assert told["row"].to_list() == [first + 1, first + 2, first + 4]
+    assert "kept out" not in "".join(told["raw"])
+
+
 def test_typed_ratings_become_stars_too(home):
     frame = pl.DataFrame(
         {
