@@ -1,4 +1,4 @@
-"""Events handed in over HTTP beside bare batched inserts into the same database file.
+"""Events handed in over HTTP: beside bare batched inserts into the same file, beside a retrain.
 
 In: nothing. Out: rows (what, unit, figure, command). Never: a figure from another run, or a row
 counted before it was durable.
@@ -17,8 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,20 +27,22 @@ from engine.frames import EVENTS
 from engine.operations.keys import create_key
 from engine.store.catalog import PRAGMAS
 from engine.store.home import Home
-from tests.benchmarks.served import Served, served
+from tests.benchmarks.served import ROOT, Served, served
 from training.ingest import ingest
 from training.simulate import grow, store_world
 from training.world.plan import plan_world
 
 BATCH, BODIES, SENDERS, ROUNDS, SECONDS = 1000, 200, 4, 5, 4
-PACE = 10
-"""Batches in a second while a retrain runs: ten thousand events."""
+PACE, QUIET_SECONDS, RETRAINS, LONGEST = 5, 20, 2, 60
+"""Batches in a second where waits are measured; for how long; retrains, and seconds of each."""
+ENDED_WELL = (None, 0, 3)
+"""Exit codes of a retrain that runs, that promoted its model, or that kept the champion."""
 COMMAND = "python -m tests.benchmarks.intake"
 Row = tuple[str, str, float, str]
 
 
 def run() -> list[Row]:
-    """Asks both in turn; the ratio is the median over the rounds. Then a retrain runs beside."""
+    """Asks both in turn; the ratio is the median over the rounds. Then retrains run beside."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
         now = datetime.now(UTC).replace(microsecond=0)
@@ -48,14 +50,16 @@ def run() -> list[Row]:
         key = create_key(home, name="benchmark", scopes=["events:write"])
         with served(home, ready="/healthz") as api:
             rounds = [(_bare(home), _handed_in(api, key)) for _ in range(ROUNDS + 1)][1:]
-            with _retraining(home) as runs:
-                waits = _paced(api, key, runs)
+            until = time.monotonic() + QUIET_SECONDS
+            alone = _paced(api, key, lambda: time.monotonic() < until)
+            waits = [wait for _ in range(RETRAINS) for wait in _beside_a_retrain(api, key, home)]
     bare, ours = (statistics.median(part) for part in zip(*rounds, strict=True))
     ratio = statistics.median(theirs / plain for plain, theirs in rounds)
     return [
         ("bare inserts of 1,000 events each, 11 columns, no index", "events/s", bare, COMMAND),
         ("POST /v1/events, 1,000 rows each, keys on", "events/s", ours, COMMAND),
         ("POST /v1/events / bare inserts", "ratio", ratio, COMMAND),
+        (f"p99 of {len(alone)} batches, {PACE} in a second", "ms", _p99(alone), COMMAND),
         (f"p99 of {len(waits)} batches while a retrain runs", "ms", _p99(waits), COMMAND),
     ]
 
@@ -143,24 +147,34 @@ def _handed_in(api: Served, key: str) -> float:
     return sum(sent) * BATCH / (time.monotonic() - began)
 
 
-@contextmanager
-def _retraining(home: Home) -> Iterator[Callable[[], bool]]:
+def _beside_a_retrain(api: Served, key: str, home: Home) -> list[float]:
+    """As `_paced`, until the retrain has ended or ran for long.
+
+    Raises:
+        RuntimeError: the retrain failed, so nothing ran beside.
+    """
     command = [sys.executable, "-m", "api.cli", "--home", str(home.root), "retrain", "--json"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
+    quiet, until = subprocess.DEVNULL, time.monotonic() + LONGEST
+    with subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
         try:
-            yield lambda: process.poll() is None
+            waits = _paced(api, key, lambda: process.poll() is None and time.monotonic() < until)
+            if process.poll() not in ENDED_WELL:
+                raise RuntimeError(f"the retrain ended with {process.returncode}")
+            return waits
         finally:
             process.kill()
 
 
 def _paced(api: Served, key: str, runs: Callable[[], bool]) -> list[float]:
-    """Milliseconds from when each batch was due until it was durable, two senders in turn."""
+    """Milliseconds from when each batch was due until it was durable, two senders in turn.
+
+    A batch that is late makes its sender's next one late, and that counts too.
+    """
     senders, waits = [Sender(api, key) for _ in range(2)], []
     began = time.monotonic()
 
     def work(first: int) -> None:
-        for number in range(first, 60 * PACE, 2):
+        for number in itertools.count(first, 2):
             due = began + number / PACE
             time.sleep(max(0.0, due - time.monotonic()))
             if not runs():
