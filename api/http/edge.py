@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+import string
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
 from api.http.metrics import Metrics
 
@@ -43,6 +45,9 @@ class Edge:
         known = given and REQUEST_ID.fullmatch(given)
         request_id = given if known else f"{self._process}-{next(self._number):x}"
         environ["mokhatab.request_id"] = request_id
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():  # raw bytes, one character each: they need not be text
+            environ["QUERY_STRING"] = quote(query, safe=string.punctuation, encoding="latin-1")
         status = 500
 
         def respond(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
