@@ -146,9 +146,14 @@ def _common(
     slopes = (prior.borrowing, prior.borrowing_spread)
     shared = (prior.group_differs, prior.group_weight)
     hopes = (
-        Hope(ceiling, 3.0, *slopes, prior.yield_differs, prior.weight, *shared),
+        Hope(ceiling, 3.0, *slopes, prior.yield_differs, prior.yield_weight, *shared),
         Hope(
-            scale, prior.saturation_spread, *slopes, prior.saturation_differs, prior.weight, *shared
+            scale,
+            prior.saturation_spread,
+            *slopes,
+            prior.saturation_differs,
+            prior.saturation_weight,
+            *shared,
         ),
     )
     return Common(grid, groups, hopes, _learning(settings), seed)
