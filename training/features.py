@@ -14,44 +14,47 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from engine.frames import FOLLOWEE, FOLLOWER
+from engine.settings import Section
 
 Array = NDArray[Any]
 
-LEAST_PEOPLE = 5
-"""An attribute value that fewer rows carry teaches nothing beyond those rows."""
-MOST_VALUES = 200
-BINS = 6
-
 
 def feature_matrix(
-    table: pl.DataFrame, ids: pl.Series, key: str, *, weight: float
+    table: pl.DataFrame, ids: pl.Series, key: str, chosen: Section
 ) -> sparse.csr_array:
     """One row for each id: 1 − weight on itself, weight spread over its attributes.
+
+    `chosen` is the recipe's section `features`: the weight, and which values count.
 
     Text and lists are taken by value, numbers by quantile; a null is no feature. An id without
     any attribute keeps all on itself. Names of people or products (columns `name`) do not count.
     """
     count = len(ids)
-    blocks = [_values(table, ids, key, column) for column in table.columns if column != key]
+    blocks = [
+        _values(table.select(key, column), ids, key, chosen)
+        for column in table.columns
+        if column not in (key, "name")
+    ]
     attributes = [block for block in blocks if block is not None]
     own = sparse.identity(count, dtype=np.float32, format="csr")
-    if not attributes or weight == 0:
+    if not attributes or chosen.weight == 0:
         return sparse.csr_array(own)
     found = sparse.hstack(attributes, format="csr")
     carried = np.asarray(found.sum(1)).ravel()
-    shared = np.where(carried > 0, weight, 0.0)
+    shared = np.where(carried > 0, chosen.weight, 0.0)
     spread = sparse.diags_array(shared / np.maximum(carried, 1)) @ found
     stacked = sparse.hstack([sparse.diags_array(1 - shared) @ own, spread], format="csr")
     return sparse.csr_array(stacked, dtype=np.float32)
 
 
-def _values(table: pl.DataFrame, ids: pl.Series, key: str, column: str) -> sparse.csr_array | None:
-    if column == "name":
-        return None
-    frame = table.select(pl.col(key).cast(pl.String), pl.col(column).alias("value"))
+def _values(
+    table: pl.DataFrame, ids: pl.Series, key: str, chosen: Section
+) -> sparse.csr_array | None:
+    """The values of the column beside the key, those that enough rows carry."""
+    frame = table.select(pl.col(key).cast(pl.String), pl.exclude(key).alias("value"))
     dtype = frame["value"].dtype
     if dtype.is_numeric():
-        edges = _edges(frame)
+        edges = _edges(frame, chosen.bins)
         if edges.size == 0:
             return None
         above = pl.sum_horizontal(pl.col("value") > edge for edge in edges.tolist())
@@ -67,9 +70,9 @@ def _values(table: pl.DataFrame, ids: pl.Series, key: str, column: str) -> spars
     kept = (
         rows.group_by("value")
         .len()
-        .filter(pl.col("len") >= LEAST_PEOPLE)
+        .filter(pl.col("len") >= chosen.least_rows)
         .sort("len", "value", descending=[True, False])
-        .head(MOST_VALUES)
+        .head(chosen.most_values)
         .sort("value")
         .with_row_index("column")
     )
@@ -81,12 +84,12 @@ def _values(table: pl.DataFrame, ids: pl.Series, key: str, column: str) -> spars
     return sparse.csr_array((content, where), shape=(len(ids), kept.height))
 
 
-def _edges(frame: pl.DataFrame) -> Array:
+def _edges(frame: pl.DataFrame, bins: int) -> Array:
     values = frame["value"].drop_nulls().cast(pl.Float64).to_numpy()
     values = values[np.isfinite(values)]
     if values.size == 0:
         return np.array([])
-    return np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
 
 
 def tie_matrix(follows: pl.DataFrame, users: pl.Series) -> sparse.csr_array | None:

@@ -193,10 +193,14 @@ def _features(
     if not chosen.use:
         return Features(ties=ties)
     sides = [
-        feature_matrix(table, ids, key, weight=chosen.weight) if table.width > 1 else None
+        feature_matrix(table, ids, key, chosen) if table.width > 1 else None
         for table, ids, key in ((users, pairs.users, USER), (products, pairs.products, PRODUCT))
     ]
     return Features(users=sides[0], products=sides[1], ties=ties)
+
+
+def _unchanged(model: Model, before: Model, gate: configs.Section) -> float | None:
+    return audience_change(model, before, share=gate.changed_share, most=gate.changed_products)
 
 
 def _publish(
@@ -214,7 +218,7 @@ def _publish(
     verdicts = judge_challenger(
         model, before, learned.judged.by_product, settings["gate"], seed=material.source.seed
     )
-    unchanged = audience_change(model, before) if before else None
+    unchanged = _unchanged(model, before, settings["gate"]) if before else None
     held = material.source.window["held_out"]
     metrics = {**model.metrics, "unchanged": unchanged, "held_out": held}
     tick("gate")

@@ -24,9 +24,8 @@ from engine.store.artefacts import Model
 
 Array = NDArray[Any]
 
-DRAWS = 1000
-PROBED = 20
-COMPARED = 200
+PEOPLE = 100_000
+"""Users by whom the shape of scores and embeddings is judged, at most."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +52,23 @@ def judge_challenger(
     But no challenger passes that cannot be judged where the champion could.
     """
     verdicts = [
-        _distinct(challenger, settings.distinct_scores),
-        _against(_ACTIVITY, by_product, settings.confidence, seed),
+        _distinct(challenger, settings.distinct_scores, settings.probed_products),
+        _against(_ACTIVITY, by_product, settings, seed),
     ]
     if champion is not None:
         beside = _beside_champion(by_product, champion)
         verdicts += [
             _norms(challenger, champion, settings.norm_growth),
             _judged(by_product, champion),
-            _against(_CHAMPION, beside, settings.confidence, seed),
+            _against(_CHAMPION, beside, settings, seed),
         ]
     return verdicts
 
 
-def _distinct(model: Model, least: float) -> Verdict:
+def _distinct(model: Model, least: float, most: int) -> Verdict:
     """Constant scores rank nobody: users must differ, unless they acted alike."""
-    products = np.unique(np.linspace(0, model.products.height - 1, PROBED).astype(int))
-    users = np.unique(np.linspace(0, model.users.height - 1, 100_000).astype(int))
+    products = np.unique(np.linspace(0, model.products.height - 1, most).astype(int))
+    users = np.unique(np.linspace(0, model.users.height - 1, PEOPLE).astype(int))
     scores = logits(
         model.embeddings[users], model.interest.user_terms[users], model.interest, products
     )
@@ -114,21 +113,21 @@ def _beside_champion(by_product: pl.DataFrame, champion: Model) -> pl.DataFrame:
     return by_product.join(theirs, on=PRODUCT)
 
 
-def _against(rival: _Rival, by_product: pl.DataFrame, confidence: float, seed: int) -> Verdict:
+def _against(rival: _Rival, by_product: pl.DataFrame, settings: Section, seed: int) -> Verdict:
     found = by_product.drop_nulls(["auc", rival.column])
     if found.is_empty():
         return Verdict(rival.check, True, rival.lacking)
-    upper, mean = _upper(found["auc"] - found[rival.column], confidence, seed)
+    upper, mean = _upper(found["auc"] - found[rival.column], settings, seed)
     words = rival.words.format(mean, counted(found.height, "product"))
     ours, theirs = (float(found[column].to_numpy().mean()) for column in ("auc", rival.column))
     return Verdict(rival.check, upper >= 0, words, theirs, ours)
 
 
-def _upper(difference: pl.Series, confidence: float, seed: int) -> tuple[float, float]:
+def _upper(difference: pl.Series, settings: Section, seed: int) -> tuple[float, float]:
     values = difference.to_numpy()
     random = np.random.default_rng([seed, 26])
-    draws = random.integers(0, values.size, (DRAWS, values.size))
-    return float(np.quantile(values[draws].mean(1), confidence)), float(values.mean())
+    draws = random.integers(0, values.size, (settings.draws, values.size))
+    return float(np.quantile(values[draws].mean(1), settings.confidence)), float(values.mean())
 
 
 def _norms(challenger: Model, champion: Model, growth: float) -> Verdict:
@@ -138,14 +137,14 @@ def _norms(challenger: Model, champion: Model, growth: float) -> Verdict:
 
 
 def _largest(model: Model) -> float:
-    users = np.unique(np.linspace(0, model.users.height - 1, 100_000).astype(int))
+    users = np.unique(np.linspace(0, model.users.height - 1, PEOPLE).astype(int))
     return float(np.quantile(np.linalg.norm(model.embeddings[users], axis=1), 0.99))
 
 
-def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) -> float | None:
+def audience_change(challenger: Model, champion: Model, *, share: float, most: int) -> float | None:
     """Mean Jaccard index of the best users of products that both models know, None without any.
 
-    Up to `COMPARED` products, evenly spaced by id; audiences are those that would be served, of
+    Up to `most` products, evenly spaced by id; audiences are those that would be served, of
     the best `share` of each model's own users, compared by id. Two of nobody are the same.
     """
     shared = challenger.products.select(PRODUCT).with_row_index("ours").join(
@@ -153,7 +152,7 @@ def audience_change(challenger: Model, champion: Model, *, share: float = 0.01) 
     ).sort(PRODUCT)  # fmt: skip
     if shared.is_empty():
         return None
-    chosen = np.unique(np.linspace(0, shared.height - 1, COMPARED).astype(int))
+    chosen = np.unique(np.linspace(0, shared.height - 1, most).astype(int))
     shared = shared[chosen.tolist()]
     sides = [
         _best_ids(model, shared[column].to_numpy(), share)

@@ -48,10 +48,8 @@ SECTION_OF = {
     "lookalike": "neighbourhood",
     "ties": "neighbourhood",
 }
-FINALISTS = 3
-TOGETHER = 2
-PROBED = 100
-"""Products by which a part alone is judged, before it is worth stacking."""
+ENDLESS = 100_000
+"""Trials, where only time ends a study."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,13 @@ class Bench:
 
     def judge_alone(self, recipe: Recipe, section: str) -> float:
         """What the parts of one section are worth alone, on some products."""
-        values = []
+        values, chosen = [], self.settings["tune"]
+        most = chosen.probed_products
         for part in self.parts(recipe):
             if SECTION_OF[part.name] == section:
                 scores = _scores_of(part)
-                found = judge(scores, scores, self.held, self.learned, most=PROBED, seed=self.seed)
-                values.append(worth(found.figures, self.settings["tune"]))
+                found = judge(scores, scores, self.held, self.learned, most=most, seed=self.seed)
+                values.append(worth(found.figures, chosen))
         return sum(values)
 
 
@@ -165,20 +164,21 @@ def tune(
     with only_one(home.lock):
         recipe = load_recipe(home)
         settings = configs.load("training", home.root)
+        chosen = settings["tune"]
         # nearly all pairs are learned from, or tuning would find what suits sparser data
-        recipe = recipe.changed({"head.holdout": settings["tune"].holdout})
+        recipe = recipe.changed({"head.holdout": chosen.holdout})
         bench = Bench(gather(home, recipe, seed), seed, settings).prepare(recipe)
         study = open_study(home, seed)
-        most = trials or (settings["tune"].trials if timeout is None else 100_000)
+        most = trials or (chosen.trials if timeout is None else ENDLESS)
         # trials fit one copy of WARP to be quick; finalists are judged as they would be used
         tried = recipe.changed({"warp.copies": 1})
         search = _Search(bench, study, tried, list(load_search().items()))
         # finalists are fitted once more at the end, which takes its share of the time
-        patience = None if timeout is None else 0.8 * timeout
+        patience = None if timeout is None else chosen.search_time * timeout
         with steps(console, "tune", most) as tick:
             done = 0
             while done < most and (patience is None or time.monotonic() - started < patience):
-                count = min(TOGETHER, most - done)
+                count = min(chosen.together, most - done)
                 for value in search.round(count):
                     tick(f"best {search.best_value():.4f}, last {value}")
                 done += count
@@ -192,6 +192,7 @@ def open_study(home: Home, seed: int, name: str = "stack") -> optuna.Study:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warm_up = configs.load("training", home.root)["tune"].warm_up
     home.studies.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(str(home.studies / "journal.log")))
     log = "-".join(str(number) for number in version(home).values())
@@ -205,7 +206,7 @@ def open_study(home: Home, seed: int, name: str = "stack") -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
         sampler=sampler,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=8),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=warm_up),
     )
 
 
@@ -302,7 +303,7 @@ def _keep(home: Home, search: _Search, recipe: Recipe, seed: int) -> Tuned:
 def _finalists(search: _Search) -> list[dict[str, Scalar]]:
     """No changes at all, then the best trials, each set of changes once."""
     found: list[dict[str, Scalar]] = [{}]
-    for trial in search.finished()[:FINALISTS]:
+    for trial in search.finished()[: search.bench.settings["tune"].finalists]:
         changes = dict(trial.user_attrs["changes"])
         if changes not in found:
             found.append(changes)

@@ -37,7 +37,7 @@ from training.matrices import Pairs, pair_up
 from training.parts import Features, Part, fit_part_neighbourhood
 from training.recipe import Range, Recipe, as_toml, load_recipe
 from training.report import steps
-from training.tune import FINALISTS, Tuned, margin, open_study, suggest, worth
+from training.tune import ENDLESS, Tuned, margin, open_study, suggest, worth
 
 if TYPE_CHECKING:
     import optuna
@@ -158,8 +158,10 @@ def tune_evidence(
         bench = open_bench(home, seed)
         study = open_study(home, seed, EVIDENCE)
         space = load_space(bench)
-        most = trials or (bench.settings["tune"].trials if timeout is None else 100_000)
-        patience = None if timeout is None else 0.6 * timeout  # finalists take their share
+        chosen = bench.settings["tune"]
+        most = trials or (chosen.trials if timeout is None else ENDLESS)
+        # finalists take their share
+        patience = None if timeout is None else chosen.evidence_search_time * timeout
         with steps(console, "tune evidence", most) as tick:
             for _ in range(most):
                 if patience is not None and time.monotonic() - started >= patience:
@@ -253,10 +255,10 @@ def _keep(home: Home, study: optuna.Study, bench: Bench) -> Tuned:
     """Lets the best trials and what was used before meet the likes of the second window."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
     candidates: list[dict[str, Scalar]] = [{}]
-    for trial in sorted(done, key=lambda trial: -(trial.value or 0.0))[:FINALISTS]:
+    weights = bench.settings["tune"]
+    for trial in sorted(done, key=lambda trial: -(trial.value or 0.0))[: weights.finalists]:
         if trial.user_attrs["changes"] not in candidates:
             candidates.append(dict(trial.user_attrs["changes"]))
-    weights = bench.settings["tune"]
     judged = [bench.judge_whole(changes) for changes in candidates]
     values = [worth(found.figures, weights) for found in judged]
     margins = [margin(found, judged[0], weights) for found in judged]

@@ -8,12 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.features import BINS, LEAST_PEOPLE, MOST_VALUES, feature_matrix
+from engine import settings as configs
+from engine.settings import Section
+from training.features import feature_matrix
+
+SHIPPED = {key: spec.default for key, spec in configs.specs("models/stack")["features"].items()}
+LEAST_ROWS, MOST_VALUES, BINS = (SHIPPED[key] for key in ("least_rows", "most_values", "bins"))
+
+
+def chosen(**changes: float) -> Section:
+    """The shipped section of the recipe, some of it replaced."""
+    return Section("features", SHIPPED | changes)
 
 
 def dense(table: pl.DataFrame, ids: list[str] | None = None, weight: float = 0.2) -> np.ndarray:
     names = pl.Series(ids) if ids is not None else table["id"]
-    return feature_matrix(table, names, "id", weight=weight).toarray()
+    return feature_matrix(table, names, "id", chosen(weight=weight)).toarray()
 
 
 def people(count: int = 12, **columns: list) -> pl.DataFrame:
@@ -82,7 +92,7 @@ def test_a_tag_given_twice_counts_once():
 
 
 def test_names_and_values_of_few_people_are_no_features():
-    rare = ["rare"] * (LEAST_PEOPLE - 1)
+    rare = ["rare"] * (LEAST_ROWS - 1)
     table = people(12, name=["same"] * 12, town=rare + ["town"] * (12 - len(rare)))
     found = dense(table)
     assert found.shape == (12, 13)
@@ -91,7 +101,7 @@ def test_names_and_values_of_few_people_are_no_features():
 
 def test_the_commonest_values_are_kept_where_there_are_too_many():
     many = MOST_VALUES + 20
-    town = [f"town {number}" for number in range(many) for _ in range(LEAST_PEOPLE)]
+    town = [f"town {number}" for number in range(many) for _ in range(LEAST_ROWS)]
     town += ["town 219"] * 3
     found = dense(people(len(town), town=town))
     assert found.shape[1] - len(town) == MOST_VALUES
@@ -110,6 +120,16 @@ def test_the_order_of_the_table_does_not_matter():
     ids = table["id"].to_list()
     shuffled = table.sample(fraction=1, shuffle=True, seed=1)
     assert (dense(table, ids) == dense(shuffled, ids)).all()
+
+
+def test_the_recipe_says_which_values_count():
+    table = people(60, age=list(range(60)), town=["common"] * 58 + ["rare"] * 2)
+    names = table["id"]
+    for changes, columns in (({"bins": 3}, 4), ({"least_rows": 2}, BINS + 2)):
+        found = feature_matrix(table, names, "id", chosen(**changes))
+        assert found.shape[1] - len(names) == columns
+    found = feature_matrix(table, names, "id", chosen(least_rows=2, most_values=1, bins=2))
+    assert found.shape[1] - len(names) == 2
 
 
 def test_no_weight_is_no_feature():

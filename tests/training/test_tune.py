@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -137,9 +139,19 @@ def test_nothing_to_learn_and_a_running_retrain_end_it(tmp_path, home_of):
         tune(home, trials=1)
 
 
-def test_time_ends_it_too(home_of):
-    found = tune(home_of(), timeout=1.0)
-    assert found.trials >= 2
+def test_time_ends_it_too(home_of, monkeypatch):
+    """On a clock that strikes at each look, four fifths of five strikes leave three rounds."""
+    strikes = itertools.count()
+    monkeypatch.setattr(tuning, "time", SimpleNamespace(monotonic=lambda: float(next(strikes))))
+    assert tune(home_of(), timeout=5.0).trials == 6
+
+
+def test_how_many_are_fitted_together_is_a_setting(home_of, monkeypatch):
+    strikes = itertools.count()
+    monkeypatch.setattr(tuning, "time", SimpleNamespace(monotonic=lambda: float(next(strikes))))
+    home = home_of()
+    (home.root / "configs" / "training.toml").write_text("[tune]\ntogether = 1\nfinalists = 1\n")
+    assert tune(home, timeout=5.0).trials == 3
 
 
 def test_worth_counts_what_is_not_known_as_nothing():
