@@ -60,7 +60,7 @@ REPLIES = sa.Table(
 
 Array = NDArray[np.uint32]
 PEOPLE = (USER, TARGET, FOLLOWER, FOLLOWEE)
-BUSY_SECONDS = 10
+BUSY_SECONDS, AT_ONCE = 10, 8
 ADDING = 0x696E6278
 """Any constant does: PostgreSQL's advisory locks are numbers."""
 
@@ -186,10 +186,14 @@ class Inbox:
             waiting = waiting[count:]
 
     def remove(self, batches: Sequence[Batch]) -> None:
-        """Takes batches out that the log holds now."""
-        gone = INBOX.delete().where(INBOX.c.id.in_([batch.id for batch in batches]))
-        with self._catalog.transaction() as connection:
-            connection.execute(gone)
+        """Takes batches out that the log holds now, a few at a time: others wait to write.
+
+        Where it is cut off some stay, and are known to the log when they are moved again.
+        """
+        for first in range(0, len(batches), AT_ONCE):
+            numbers = [batch.id for batch in batches[first : first + AT_ONCE]]
+            with self._catalog.transaction() as connection:
+                connection.execute(INBOX.delete().where(INBOX.c.id.in_(numbers)))
 
     def waiting(self) -> dict[str, int]:
         """How many rows wait, by table; tables without any are left out."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from engine.frames import EVENTS
 from engine.operations.intake import compact
@@ -172,6 +175,29 @@ def test_a_move_that_is_killed_anywhere_is_finished_once_by_the_next(home: Home,
     left = [1, 1, 1, 0]
     said = [f"{point} {signal.SIGKILL.value} {n}" for point, n in zip(points, left, strict=True)]
     assert run(MOVER, home, *points) == said
+    assert compact(home) == {}
+    assert scan_table(home, name).collect().height == TABLES[name].height
+
+
+CUT = """CREATE TRIGGER cut BEFORE DELETE ON inbox WHEN (SELECT count(*) FROM inbox) <= 12
+BEGIN SELECT RAISE(ABORT, 'cut off'); END"""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_removal_lets_others_write_between_and_is_finished_by_the_next(
+    home: Home, name: str
+) -> None:
+    with open_catalog(home) as catalog:
+        for _ in range(20):
+            Inbox(home, catalog).add(name, TABLES[name], None, Reply(200, "", b""))
+    with closing(sqlite3.connect(home.catalog)) as records:
+        records.execute(CUT)
+        with pytest.raises(IntegrityError, match="cut off"):
+            compact(home)
+        (left,) = records.execute("SELECT count(*) FROM inbox").fetchone()
+        records.execute("DROP TRIGGER cut")
+    assert 0 < left < 20  # in one transaction all would be there still
+    assert compact(home) == {name: 0}
     assert compact(home) == {}
     assert scan_table(home, name).collect().height == TABLES[name].height
 
