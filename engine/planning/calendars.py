@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, cached_property
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.errors import InvalidValue, UnknownEntity
 from engine.settings import Scalar
 
+Array = NDArray[Any]
 UTC_ZONE = "UTC"
 MONTHS = (
     ("فروردین", "Farvardin"),
@@ -56,6 +59,42 @@ class Calendar:
             return day.isoformat()
         year, month, of_month = to_jalali(day)
         return f"{year:04}-{month:02}-{of_month:02}"
+
+
+@dataclass(frozen=True)
+class Week:
+    """Seven days from `start` on, on the clock of a calendar.
+
+    Hours are 24 x weekday + hour, whatever weekday it starts with.
+    """
+
+    start: date
+    calendar: Calendar
+
+    @cached_property
+    def holidays(self) -> dict[date, str]:
+        """Those of its days that are, with their names."""
+        last = self.start + timedelta(days=6)
+        return holidays_between(self.calendar.country, self.start, last)
+
+    def day(self, weekday: int) -> date:
+        """The day of this week that is such a weekday."""
+        return self.start + timedelta(days=(weekday - self.start.weekday()) % 7)
+
+    def moment(self, hour: int) -> datetime:
+        """When an hour begins; the first of two where clocks are put back."""
+        weekday, of_day = divmod(hour, 24)
+        return datetime.combine(self.day(weekday), time(of_day), self.calendar.tz)
+
+    def exists(self) -> Array:
+        """(168,) whether clocks show the hour: where they are put forward, one is left out."""
+        moments = [self.moment(hour) for hour in range(168)]
+        shown = [at.astimezone(UTC).astimezone(self.calendar.tz) for at in moments]
+        return np.array([at.hour == was.hour for at, was in zip(shown, moments, strict=True)])
+
+    def free(self) -> Array:
+        """(168,) whether the hour lies on a holiday."""
+        return np.repeat([self.day(weekday) in self.holidays for weekday in range(7)], 24)
 
 
 def choose_calendar(
@@ -126,7 +165,7 @@ def _holidays_of(country: str, year: int) -> dict[date, str]:
 
 
 @cache
-def _year_starts() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _year_starts() -> Array:
     """Days from 1970-01-01 to the first day of each Jalali year from `_FIRST_YEAR`."""
     years = np.arange(_FIRST_YEAR, _LAST_YEAR + 1)
     starts = np.concatenate(([0], np.cumsum(365 + ((25 * years + 11) % 33 < 8))))
@@ -134,7 +173,7 @@ def _year_starts() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.asarray(starts - starts[1404 - _FIRST_YEAR] + known, np.int64)
 
 
-def jalali_parts(days: Iterable[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def jalali_parts(days: Iterable[int]) -> tuple[Array, Array, Array]:
     """Year, month and day of the month of days counted from 1970-01-01.
 
     A year has six months of 31 days, five of 30, and one of 29 or, in 8 years of 33, of 30.
