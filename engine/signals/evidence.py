@@ -8,11 +8,11 @@ rows that matters.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -48,17 +48,21 @@ DAY = 86_400_000_000
 UNITS = 2.0**36
 """Evidence is summed in whole units of 2**-36, because sums of integers know no order."""
 NEVER = np.iinfo(np.int64).min
+TIED = 2
+"""In the place of a polarity: for and against at one moment."""
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class _Acts:
-    """Acts of some users, sorted by pair; `starts` holds where each pair begins."""
+    """Acts of some users, sorted by pair; of each pair, where it begins and what was last said."""
 
     pair: NDArray[np.uint64]
     at: Integers
     meaning: NDArray[np.uint8]
-    polarity: NDArray[np.int8]
     starts: NDArray[np.intp]
+    polarity: NDArray[np.int8]  # by pair; TIED until ids decide
     values: Coded
 
 
@@ -172,32 +176,41 @@ def _pairs(
     present = pl.Series([now]).cast(frames.UTC).to_physical().item()
     sources = _Sources(acts, shelves.ids, meanings, present, repeats)
 
-    def weigh(number: int) -> pl.DataFrame:
-        return _sum_up(_sort(*shelves.take(number), sources), sources)
+    def read(number: int) -> _Acts:
+        return _sort(*shelves.take(number), meanings)
 
-    yield from _side_by_side(weigh, len(shelves.moments))
+    def weigh(acts: _Acts) -> pl.DataFrame:
+        return _sum_up(acts, sources)
+
+    ranges = deque(_side_by_side(read, range(len(shelves.moments))))
+    _settle(ranges, sources)
+    yield from _side_by_side(weigh, _emptied(ranges))
 
 
-def _side_by_side(work: Callable[[int], pl.DataFrame], count: int) -> Iterator[pl.DataFrame]:
-    """Results in the order of their numbers, no more at once than there are threads."""
+def _side_by_side(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """Results in the order of the items, no more at once than there are threads."""
     workers = pl.thread_pool_size()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[pl.DataFrame]] = deque()
-        for number in range(count):
-            waiting.append(pool.submit(work, number))
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _sort(moments: Coded, values: Coded, sources: _Sources) -> _Acts:
-    first = moments.pair.min()
-    order = _order(moments.pair - first)
-    pair, meaning = moments.pair[order], moments.meaning[order]
+def _emptied(items: deque[Given]) -> Iterator[Given]:
+    while items:
+        yield items.popleft()
+
+
+def _sort(moments: Coded, values: Coded, meanings: Meanings) -> _Acts:
+    order = _order(moments.pair - moments.pair.min())
+    pair, at, meaning = moments.pair[order], moments.figure[order], moments.meaning[order]
     starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
-    polarity = sources.meanings.polarity[meaning]
-    return _Acts(pair, moments.figure[order], meaning, polarity, starts, values)
+    polarity = _last_opinion(at, meanings.polarity[meaning], starts)
+    return _Acts(pair, at, meaning, starts, polarity, values)
 
 
 def _order(key: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -212,13 +225,12 @@ def _order(key: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 
 def _sum_up(acts: _Acts, sources: _Sources) -> pl.DataFrame:
-    lengths = np.diff(acts.starts, append=len(acts.pair))
-    polarity = _last_opinion(acts, lengths, sources)
-    agrees = acts.polarity == np.repeat(polarity, lengths)
+    polarity, lengths = acts.polarity, np.diff(acts.starts, append=len(acts.pair))
+    agrees = sources.meanings.polarity[acts.meaning] == np.repeat(polarity, lengths)
     columns: dict[str, NDArray[Any]] = {
         POLARITY: polarity,
         EVIDENCE: _evidence(acts, agrees, sources) * polarity,
-        GRADE: _mean_grade(acts, agrees, polarity, sources),
+        GRADE: _mean_grade(acts, agrees, sources),
         ACTS: lengths.astype(np.uint32),
         FIRST_AT: np.minimum.reduceat(acts.at, acts.starts),
         LAST_AT: np.maximum.reduceat(acts.at, acts.starts),
@@ -255,49 +267,50 @@ def _evidence(acts: _Acts, agrees: NDArray[np.bool_], sources: _Sources) -> NDAr
     )  # type: ignore[return-value]
 
 
-def _last_opinion(acts: _Acts, lengths: Integers, sources: _Sources) -> NDArray[np.int8]:
-    highest, lowest = (
-        extreme.reduceat(acts.polarity, acts.starts) for extreme in (np.maximum, np.minimum)
-    )
+def _last_opinion(at: Integers, sign: NDArray[np.int8], starts: Integers) -> NDArray[np.int8]:
+    highest, lowest = (extreme.reduceat(sign, starts) for extreme in (np.maximum, np.minimum))
     polarity: NDArray[np.int8] = np.sign(highest + lowest)
     torn = highest - lowest == 2
     if torn.any():
-        polarity[torn] = _settled(acts, lengths, torn, sources)
+        lengths = np.diff(starts, append=len(at))
+        member = np.repeat(torn, lengths)
+        polarity[torn] = _later(at[member], sign[member], lengths[torn])
     return polarity
 
 
-def _settled(
-    acts: _Acts, lengths: Integers, torn: NDArray[np.bool_], sources: _Sources
-) -> NDArray[np.int8]:
-    """Polarity of the last opinionated act of the pairs whose acts contradict."""
-    member = np.repeat(torn, lengths)
-    at, sign = acts.at[member], acts.polarity[member]
-    starts = np.cumsum(lengths[torn]) - lengths[torn]
+def _later(at: Integers, sign: NDArray[np.int8], lengths: Integers) -> NDArray[np.int8]:
+    """Of pairs whose acts contradict: what was said last, or TIED."""
+    starts = np.cumsum(lengths) - lengths
     liked, disliked = (
         np.maximum.reduceat(np.where(sign == wanted, at, NEVER), starts) for wanted in (1, -1)
     )
-    polarity: NDArray[np.int8] = np.sign(
-        (liked > disliked).astype(np.int8) - (liked < disliked).astype(np.int8)
-    )
-    tied = polarity == 0
-    if tied.any():
-        pairs = acts.pair[acts.starts[torn][tied]]
-        polarity[tied] = _greatest_id(pl.DataFrame(sources.ids.name(pairs)), liked[tied], sources)
-    return polarity
+    return np.select([liked > disliked, liked < disliked], [1, -1], TIED).astype(np.int8)
 
 
-def _greatest_id(pairs: pl.DataFrame, at: Integers, sources: _Sources) -> NDArray[np.int8]:
-    """Polarity of the opinionated act with the greatest event id among those at one moment."""
+def _settle(ranges: Iterable[_Acts], sources: _Sources) -> None:
+    """Of opinions at one moment takes the one with the greatest event id; reads the events once."""
+    tied = [(acts, np.flatnonzero(acts.polarity == TIED)) for acts in ranges]
+    tied = [(acts, rows) for acts, rows in tied if rows.size]
+    if not tied:
+        return
+    pairs = np.concatenate([acts.pair[acts.starts[rows]] for acts, rows in tied])
+    said = _greatest_id(pl.DataFrame(sources.ids.name(pairs)), sources)
+    ends = np.cumsum([rows.size for _, rows in tied])
+    for (acts, rows), found in zip(tied, np.split(said, ends[:-1]), strict=True):
+        acts.polarity[rows] = found
+
+
+def _greatest_id(pairs: pl.DataFrame, sources: _Sources) -> NDArray[np.int8]:
+    """Polarity of the last opinionated act by moment and event id."""
     events = sources.events
     if EVENT not in events.collect_schema():
         events = events.with_columns(pl.lit(None, pl.String).alias(EVENT))
-    moments = pairs.with_columns(pl.Series(AT, at).cast(frames.UTC))
     opinion = sources.meanings.opinions(valued=VALUE in events.collect_schema()).alias(POLARITY)
     last = (
-        events.join(moments.lazy(), on=[USER, PRODUCT, AT], how="semi")
-        .select(USER, PRODUCT, EVENT, opinion)
+        events.join(pairs.lazy(), on=[USER, PRODUCT], how="semi")
+        .select(USER, PRODUCT, AT, EVENT, opinion)
         .filter(pl.col(POLARITY) != 0)
-        .sort(EVENT, POLARITY, nulls_last=False)
+        .sort(AT, EVENT, POLARITY, nulls_last=False)
         .unique([USER, PRODUCT], keep="last", maintain_order=True)
         .collect()
     )
@@ -305,9 +318,7 @@ def _greatest_id(pairs: pl.DataFrame, at: Integers, sources: _Sources) -> NDArra
     return found[POLARITY].to_numpy()
 
 
-def _mean_grade(
-    acts: _Acts, agrees: NDArray[np.bool_], polarity: NDArray[np.int8], sources: _Sources
-) -> NDArray[np.float64]:
+def _mean_grade(acts: _Acts, agrees: NDArray[np.bool_], sources: _Sources) -> NDArray[np.float64]:
     """Acts without a value are graded 1, so that only those with one need to be looked up."""
     values, number = acts.values, len(acts.starts)
     if values.pair.size == 0:
@@ -316,7 +327,7 @@ def _mean_grade(
     users = values.pair >> np.uint64(sources.ids.bits)
     grades = np.rint(grade_acts(users, values.meaning, values.figure, sign) * UNITS)
     place = np.searchsorted(acts.pair[acts.starts], values.pair)
-    more = (grades.astype(np.int64) - int(UNITS)) * (sign == polarity[place])
+    more = (grades.astype(np.int64) - int(UNITS)) * (sign == acts.polarity[place])
     count = np.add.reduceat(agrees, acts.starts, dtype=np.int64)
     total = count * int(UNITS)
     np.add.at(total, place, more)

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from polars.io.plugins import register_io_source
 from polars.testing import assert_frame_equal
 
 from engine.signals import coding
@@ -49,3 +50,23 @@ def test_a_sink_and_a_query_read_the_same_pairs(monkeypatch, tmp_path):
     liked = pairs.filter(pl.col("polarity") == 1).select("user_id", "evidence").collect()
     assert_frame_equal(liked, whole.filter(pl.col("polarity") == 1).select("user_id", "evidence"))
     assert pairs.head(7).collect().equals(whole.head(7))
+
+
+def test_ties_are_settled_by_one_more_reading_of_the_events(monkeypatch):
+    at_once = [
+        act(f"{kind}{at}", f"u{at}", "p", kind) for at in range(20) for kind in ("like", "dislike")
+    ]
+    events, readings = table(*at_once), []
+
+    def read(columns, predicate, rows, size):
+        readings.append(columns)
+        yield from [events if columns is None else events.select(columns)]
+
+    def readings_for(users):
+        readings.clear()
+        monkeypatch.setattr(coding, "USERS_AT_ONCE", users)
+        pairs = weigh(register_io_source(read, schema=events.schema))
+        assert pairs["polarity"].to_list() == [1] * 20
+        return len(readings)
+
+    assert readings_for(1) == readings_for(100)
