@@ -29,9 +29,6 @@ from training.recipe import Recipe
 
 Array = NDArray[Any]
 
-BRIDGE_USERS = 100_000
-BRIDGE_RIDGE = 1.0
-
 
 @dataclass(frozen=True)
 class Source:
@@ -59,7 +56,7 @@ def build_model(
         embeddings=scorer.embeddings,
         interest=scorer.interest,
         probability=scorer.probability,
-        folding=folding_arrays(learned, pairs, seed=source.seed),
+        folding=folding_arrays(learned, pairs, recipe["folding"], seed=source.seed),
         seen=Seen(seen.indptr.astype(np.int64), seen.indices.astype(np.uint32)),
         segments=Segments(parts.table, parts.offsets, parts.members, parts.best, parts.curves),
         holdout=learned.holdout,
@@ -145,7 +142,9 @@ def describe_products(pairs: Pairs, table: pl.DataFrame, learned: Learned) -> pl
     )
 
 
-def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Array]:
+def folding_arrays(
+    learned: Learned, pairs: Pairs, chosen: configs.Section, *, seed: int
+) -> dict[str, Array]:
     """What `engine.interests.folding` needs to embed people who come later."""
     stack = learned.stack
     parts = {part.name: part for part in stack.parts}
@@ -155,7 +154,7 @@ def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Ar
     bridge_products = np.hstack([part.products for part in bridged]).astype(np.float32)
     random = np.random.default_rng([seed, 25])
     users = pairs.shape[0]
-    sample = np.sort(random.permutation(users)[:BRIDGE_USERS])
+    sample = np.sort(random.permutation(users)[: chosen.users])
     signs = pairs.opinions[sample].tocsr()
     liked, disliked = (
         sparse.csr_array(signs.multiply(signs * sign > 0).astype(bool).astype(np.float32))
@@ -166,7 +165,7 @@ def folding_arrays(learned: Learned, pairs: Pairs, *, seed: int) -> dict[str, Ar
         np.hstack([part.users[sample] for part in bridged]),
         likes=liked,
         dislikes=disliked,
-        ridge=BRIDGE_RIDGE,
+        ridge=chosen.ridge,
     )
     weights = [user_weights(stack, head) for head in learned.heads]
     return {

@@ -56,7 +56,7 @@ def fit_reader(
     frequent = np.bincount(counts.matrix.indices, minlength=len(counts.names)) >= chosen.rarest
     counts = _some(counts, np.flatnonzero(frequent))
     held = _held_out(counts, scores, target, chosen)
-    shares = LogisticRegression(C=1e3, max_iter=1000).fit(held, target)
+    shares = LogisticRegression(C=chosen.calibration, max_iter=1000).fit(held, target)
     rarity, mean, scale = _spread(counts, scores, chosen)
     model = _fit(features(counts, scores, rarity, mean, scale), target, chosen)
     calibration, calibrated = _by_label(shares)
