@@ -99,7 +99,7 @@ class Coded:
             np.concatenate([part.figure for part in parts]),
         )
 
-    def under(self, rows: Array | slice) -> Coded:
+    def under(self, rows: Array) -> Coded:
         """The acts in these rows."""
         return Coded(self.pair[rows], self.meaning[rows], self.figure[rows])
 
