@@ -69,7 +69,7 @@ def count_acts(acts: pl.DataFrame, calendar: Calendar, window: Window) -> pl.Dat
         rows.with_columns(_clock(calendar))
         .group_by(*_PLACE, *hours)
         .agg(pl.col(f.ACTS).sum().cast(pl.Float64).alias("count"), pl.col(f.AT).min())
-        .with_columns(_days(calendar, window), _weight(window))
+        .with_columns(*_days(calendar, window), _weight(window))
         .group_by(*_PLACE, *_CELL)
         .agg(
             (pl.col("weight") * pl.col("count")).sum().alias(TOTAL),
@@ -103,8 +103,8 @@ def count_posts(
     )
     response = capped(pl.col("response"), cap)
     counted = (
-        rows.with_columns(_clock(calendar), response.alias("count"))
-        .with_columns(_days(calendar, window, months=True), _weight(window))
+        rows.with_columns(*_clock(calendar), response.alias("count"))
+        .with_columns(*_days(calendar, window, months=True), _weight(window))
         .group_by(*_PLACE, f.KIND, *_CELL)
         .agg(
             pl.col("weight").sum().alias(UNITS),
@@ -135,7 +135,7 @@ def _clock(calendar: Calendar) -> list[pl.Expr]:
 
 def _days(calendar: Calendar, window: Window, *, months: bool = False) -> list[pl.Expr]:
     first, last = (moment.astimezone(calendar.tz).date() for moment in (window.since, window.until))
-    free = list(holidays_between(calendar.country, first, last))
+    free = pl.Series(list(holidays_between(calendar.country, first, last)), dtype=pl.Date)
     date = pl.col("date")
     month: pl.Expr = pl.lit(None, pl.Int8)
     if months and calendar.jalali:
@@ -144,7 +144,7 @@ def _days(calendar: Calendar, window: Window, *, months: bool = False) -> list[p
         month = date.dt.month() - 1
     return [
         (date.dt.weekday() - 1).alias(WEEKDAY),
-        date.is_in(free).alias(HOLIDAY),
+        date.is_in(pl.lit(free).implode()).alias(HOLIDAY),
         month.cast(pl.Int8).alias(MONTH),
     ]
 
@@ -167,7 +167,7 @@ def _passed(calendar: Calendar, window: Window) -> pl.DataFrame:
     return (
         quarters.to_frame()
         .with_columns(_clock(calendar))
-        .with_columns(_days(calendar, window), _weight(window))
+        .with_columns(*_days(calendar, window), _weight(window))
         .group_by(_CELL)
         .agg((pl.col("weight").sum() / 4).alias(UNITS))
     )

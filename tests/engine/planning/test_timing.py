@@ -1,0 +1,357 @@
+"""Hours of the week: planted curves are found, little data is shrunk, posts do not compete."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from engine import settings
+from engine.errors import InvalidValue, UnknownEntity
+from engine.planning.calendars import choose_calendar
+from engine.planning.hours import Window, count_acts, count_posts, no_hours
+from engine.planning.spacing import chain, chain_totals, share_out
+from engine.planning.timing import Team, hour_response, loss_by_distance, plan_schedule
+from engine.planning.weeks import Ground, usual_week
+
+CHANNELS, TIMING = settings.load_rows("channels"), settings.load("timing")
+COUNTRIES = settings.load_rows("calendars")
+SINCE = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def ground(country: str | None = None, zone: str | None = None) -> Ground:
+    return Ground(CHANNELS, choose_calendar(COUNTRIES, country=country, zone=zone), TIMING)
+
+
+def planted_week(peak: float, seed: int) -> np.ndarray:
+    """(168,) a curve of its own, whose mean is 1: smooth, with weekdays and some interaction."""
+    random, hours = np.random.default_rng(seed), np.arange(24)
+    day = np.cos(2 * np.pi * (hours - peak) / 24) + 0.4 * np.cos(4 * np.pi * (hours - peak) / 24)
+    week = np.add.outer(0.2 * random.standard_normal(7), day).ravel()
+    rate = np.exp(week)
+    return rate / rate.mean()
+
+
+def acts_of(channel, week, zone, *, days, a_day, seed, segment=None):
+    """Acts drawn hour by hour on the clock of a zone, and how they lie in the week."""
+    random, tz = np.random.default_rng(seed), ZoneInfo(zone)
+    quarters = [SINCE + timedelta(minutes=15 * n) for n in range(days * 96)]
+    local = [at.astimezone(tz) for at in quarters]
+    place = np.array([24 * at.weekday() + at.hour for at in local])
+    counts = random.poisson(week[place] * a_day / 96)
+    kept = counts > 0
+    return pl.DataFrame(
+        {
+            "channel": [channel] * int(kept.sum()),
+            "segment_id": pl.Series([segment] * int(kept.sum()), dtype=pl.String),
+            "occurred_at": pl.Series(
+                list(itertools.compress(quarters, kept)), dtype=pl.Datetime("us", "UTC")
+            ),
+            "acts": counts[kept],
+        }
+    )
+
+
+def learned(acts, on: Ground, placements, *, days):
+    window = Window(SINCE, SINCE + timedelta(days=days), 180.0)
+    return hour_response(count_acts(acts, on.calendar, window), placements=placements, ground=on)
+
+
+def column(rows, name, placement=None):
+    if placement is not None:
+        channel, segment = placement
+        chosen = pl.col("segment_id").eq_missing(pl.lit(segment))
+        rows = rows.filter((pl.col("channel") == channel) & chosen)
+    return rows[name].to_numpy()
+
+
+@pytest.mark.parametrize(("zone", "country"), [("America/New_York", "US"), ("Asia/Tehran", "IR")])
+def test_a_planted_curve_is_found_on_the_clock_of_the_audience(zone, country):
+    """180 days over a change of clocks in New York; Tehran lies three hours and a half ahead."""
+    on, weeks = ground(country), {"x": planted_week(9, 1), "telegram": planted_week(21, 2)}
+    acts = pl.concat(
+        [
+            acts_of(name, week, zone, days=180, a_day=300, seed=at)
+            for at, (name, week) in enumerate(weeks.items())
+        ]
+    )
+    rows = learned(acts, on, [(name, None) for name in weeks], days=180)
+    for name, week in weeks.items():
+        found = column(rows, "expected", (name, None))
+        assert np.corrcoef(np.log(found), np.log(week))[0, 1] > 0.97
+        assert abs(int(found.argmax()) % 24 - int(week.argmax()) % 24) <= 1
+        held = (column(rows, "lower", (name, None)) <= week) & (
+            week <= column(rows, "upper", (name, None))
+        )
+        assert 0.6 < held.mean() <= 1.0
+    assert set(rows["basis"]) == {"results"}
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    on, held = ground(zone="UTC"), []
+    usual = usual_week(CHANNELS["x"], on).ravel()
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        apart = np.abs(np.subtract.outer(np.arange(24), np.arange(24)))
+        alike = np.exp(-0.5 * (np.minimum(apart, 24 - apart) / 2.5) ** 2)
+        values, vectors = np.linalg.eigh(alike)
+        own = 0.4 * vectors @ (np.sqrt(np.maximum(values, 0.0)) * random.standard_normal(24))
+        week = usual * np.exp(np.add.outer(0.25 * random.standard_normal(7), own).ravel())
+        week = week / week.mean()
+        acts = acts_of("x", week, "UTC", days=28, a_day=40, seed=seed)
+        rows = learned(acts, on, [("x", None)], days=28)
+        held.append((rows["lower"].to_numpy() <= week) & (week <= rows["upper"].to_numpy()))
+    assert 0.7 < np.mean(held) < 0.95
+
+
+def test_an_hour_that_comes_twice_or_never_is_counted_so():
+    """In Berlin 2026 clocks go forward on 29 March and back on 25 October, both Sundays."""
+    berlin = choose_calendar(COUNTRIES, country="DE")
+    for first, hours_at_two, hours in (((2026, 3, 29), 0, 23), ((2026, 10, 25), 2, 25)):
+        midnight = datetime(*first, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+        end = datetime(*first[:2], first[2] + 1, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+        ats = [midnight + timedelta(minutes=20 * n) for n in range(3 * hours)]
+        acts = pl.DataFrame(
+            {"channel": ["x"] * len(ats), "occurred_at": ats},
+            schema_overrides={"occurred_at": pl.Datetime("us", "UTC")},
+        )
+        found = count_acts(acts, berlin, Window(midnight, end, 1e9))
+        assert found["units"].sum() == pytest.approx(hours)
+        assert found["total"].sum() == pytest.approx(3 * hours)
+        two = found.filter(pl.col("hour") == 2)
+        assert two["units"].sum() == pytest.approx(hours_at_two)
+        assert two["squares"].sum() == pytest.approx(9 * hours_at_two)
+
+
+def test_a_zone_of_half_hours_counts_whole_hours():
+    tehran = choose_calendar(COUNTRIES, country="IR")
+    at = datetime(2026, 6, 6, 17, 45, tzinfo=UTC)  # 21:15 on Saturday in Tehran
+    acts = pl.DataFrame(
+        {"channel": ["eitaa"], "occurred_at": [at]},
+        schema_overrides={"occurred_at": pl.Datetime("us", "UTC")},
+    )
+    window = Window(datetime(2026, 6, 5, 20, 30, tzinfo=UTC), at + timedelta(days=7), 1e9)
+    found = count_acts(acts, tehran, window).filter(pl.col("total") > 0)
+    assert found.select("weekday", "hour", "holiday").row(0) == (5, 21, False)
+
+
+def test_without_history_the_usual_curve_answers_and_says_so():
+    on = ground("IR")
+    rows = hour_response(no_hours(), placements=[("telegram", None)], ground=on)
+    assert rows["expected"].to_numpy() == pytest.approx(
+        usual_week(CHANNELS["telegram"], on).ravel()
+    )
+    assert set(rows["basis"]) == {"prior"}
+    assert (rows["seen"] == 0).all()
+    assert ((rows["lower"] < rows["expected"]) & (rows["expected"] < rows["upper"])).all()
+    slot = plan_schedule(rows, start=date(2026, 5, 2), ground=on, team=Team(posts=1))[0]
+    assert "nothing was measured yet" in slot["reason"]
+
+
+def test_one_post_moves_the_usual_curve_hardly_and_is_answered():
+    on = ground("DE")
+    posts = pl.DataFrame(
+        {"channel": ["x"], "occurred_at": [SINCE + timedelta(hours=3)], "response": [50.0]},
+        schema_overrides={"occurred_at": pl.Datetime("us", "UTC")},
+    )
+    window = Window(SINCE, SINCE + timedelta(days=1), 180.0)
+    counted = count_posts(posts, on.calendar, window, cap=3.0)
+    one = hour_response(counted, placements=[("x", None)], ground=on)
+    none = hour_response(no_hours(), placements=[("x", None)], ground=on)
+    assert set(one["basis"]) == {"mixed"}
+    ratio = one["expected"].to_numpy() / none["expected"].to_numpy()
+    assert np.abs(np.log(ratio)).max() < 0.2
+
+
+def test_an_unknown_channel_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(UnknownEntity, match=r"no channel 'orkut'; known and near: instagram"):
+        hour_response(no_hours(), placements=[("orkut", None)], ground=ground())
+
+
+def test_a_channel_of_which_only_hours_are_known_is_learned_from_them():
+    week = planted_week(4, 3)
+    acts = acts_of("pixora", week, "UTC", days=120, a_day=300, seed=4)
+    rows = learned(acts, ground(), [("pixora", None)], days=120)
+    assert np.corrcoef(np.log(rows["expected"].to_numpy()), np.log(week))[0, 1] > 0.95
+
+
+def test_a_segment_is_shrunk_towards_its_channel():
+    everybody, own = planted_week(20, 5), planted_week(16, 6)
+    many = acts_of("x", everybody, "UTC", days=100, a_day=400, seed=7)
+    few = acts_of("x", own, "UTC", days=100, a_day=0.1, seed=8, segment="few")
+    lots = acts_of("x", own, "UTC", days=100, a_day=300, seed=9, segment="lots")
+    places = [("x", None), ("x", "few"), ("x", "lots"), ("x", "never seen")]
+    rows = learned(pl.concat([many, few, lots]), ground(), places, days=100)
+    log = {place: np.log(column(rows, "expected", place)) for place in places}
+    assert np.corrcoef(log["x", "lots"], np.log(own))[0, 1] > 0.95
+    assert np.corrcoef(log["x", "few"], log["x", None])[0, 1] > 0.9
+    assert log["x", "never seen"] == pytest.approx(log["x", None])
+    width = {place: np.log(column(rows, "upper", place)) - log[place] for place in places}
+    assert (width["x", "never seen"] > width["x", None]).all()
+    assert width["x", "lots"].mean() < width["x", "few"].mean()
+
+
+def test_holidays_are_told_apart_and_the_schedule_knows_them():
+    """Planted: on holidays hardly anybody is there; Nowruz 2026 begins on 20 March."""
+    on, week = ground("IR"), planted_week(21, 10)
+    acts = acts_of("telegram", week, "Asia/Tehran", days=150, a_day=400, seed=11)
+    local = pl.col("occurred_at").dt.convert_time_zone("Asia/Tehran").dt.date()
+    from engine.planning.calendars import holidays_between
+
+    free = list(holidays_between("IR", date(2026, 1, 1), date(2026, 7, 1)))
+    quiet = acts.with_columns(
+        acts=pl.when(local.is_in(free)).then((pl.col("acts") * 0.1).round()).otherwise("acts")
+    )
+    rows = learned(quiet, on, [("telegram", None)], days=150)
+    friday = rows.filter(pl.col("weekday") == 4)
+    assert (friday["on_holiday"] < 0.4 * friday["expected"]).all()
+    slots = plan_schedule(rows, start=date(2026, 3, 19), ground=on, team=Team(posts=2))
+    assert {slot["starts_at"][:10] for slot in slots} == {"2026-03-19", "2026-03-25"}
+    assert [slot["date"] for slot in slots] == ["1404-12-28", "1405-01-05"]
+
+
+def weeks(draw_seed: int, hours: int = 10):
+    random = np.random.default_rng(draw_seed)
+    worth = random.random(hours)
+    worth[random.random(hours) < 0.15] = -np.inf
+    distance = int(random.integers(1, 4))
+    loss = 0.5 * np.exp(-np.arange(hours + 1) / 3.0)
+    loss[int(random.integers(1, hours + 2)) :] = 0.0
+    loss[:distance] = np.inf
+    return worth, loss
+
+
+def value_of(chosen, worth, loss):
+    """What posts in these hours bring, or -inf where they are too close; the slow way."""
+    size, total = worth.size, 0.0
+    for place, hour in enumerate(chosen):
+        gap = hour - chosen[place - 1] if place else hour + size - chosen[-1]
+        if np.isinf(loss[gap]) or np.isinf(worth[hour]):
+            return -np.inf
+        total += worth[hour] * (1 - loss[gap])
+    return total
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4))
+def test_no_other_week_of_so_many_posts_is_better(seed, posts):
+    worth, loss = weeks(seed)
+    best = max(
+        value_of(chosen, worth, loss) for chosen in itertools.combinations(range(worth.size), posts)
+    )
+    found = chain_totals(worth, loss, posts)[posts]
+    assert found == pytest.approx(best) or (np.isinf(found) and np.isinf(best))
+    if np.isfinite(found):
+        assert value_of(list(chain(worth, loss, posts)), worth, loss) == pytest.approx(best)
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 7), st.booleans())
+def test_no_other_sharing_out_is_better(seed, budget, all_of_it):
+    random = np.random.default_rng(seed)
+    totals = [np.cumsum(random.normal(0.3, 1.0, 5)) - 0.0 for _ in range(3)]
+    for total in totals:
+        total[0] = 0.0
+    costs = [int(cost) for cost in random.integers(1, 3, 3)]
+    every = [
+        (sum(n * c for n, c in zip(posts, costs, strict=True)), posts)
+        for posts in itertools.product(range(5), repeat=3)
+    ]
+    within = [(spent, posts) for spent, posts in every if spent <= budget]
+    if all_of_it:
+        most = max(spent for spent, _ in within)
+        within = [(spent, posts) for spent, posts in within if spent == most]
+    best = max(sum(t[n] for t, n in zip(totals, posts, strict=True)) for _, posts in within)
+    found = share_out(totals, costs, budget, all_of_it=all_of_it)
+    assert sum(t[n] for t, n in zip(totals, found, strict=True)) == pytest.approx(best)
+
+
+def prior(*channels, country=None):
+    on = ground(country)
+    return hour_response(no_hours(), placements=[(c, None) for c in channels], ground=on), on
+
+
+def test_posts_of_a_channel_keep_their_distance_around_the_week():
+    rows, on = prior("x")
+    slots = plan_schedule(rows, start=date(2026, 5, 6), ground=on, team=Team(posts=30))
+    hours = sorted(24 * slot["weekday"] + slot["hour"] for slot in slots)
+    gaps = np.diff([*hours, hours[0] + 168])
+    assert len(slots) == 30
+    assert gaps.min() >= TIMING["schedule"].distance_hours
+    assert [slot["starts_at"] for slot in slots] == sorted(slot["starts_at"] for slot in slots)
+    assert slots[0]["starts_at"] >= "2026-05-06"
+    assert slots[-1]["starts_at"] < "2026-05-13"
+
+
+def test_a_slot_tells_what_it_loses_to_the_post_before():
+    rows, on = prior("x")
+    slots = plan_schedule(rows, start=date(2026, 5, 4), ground=on, team=Team(posts=56))
+    loss = loss_by_distance(TIMING)
+    assert all(f"loses {loss[3]:.0%} to the post 3 hours before" in s["reason"] for s in slots)
+    assert all(slot["lower"] < slot["expected"] < slot["upper"] for slot in slots)
+
+
+def test_hours_of_work_are_held_to_and_dear_posts_are_rare():
+    rows, on = prior("x", "youtube")
+    for hours in (0.0, 0.2, 1.0, 12.0):
+        slots = plan_schedule(rows, start=date(2026, 5, 4), ground=on, team=Team(hours=hours))
+        work = sum(CHANNELS[slot["channel"]]["post_hours"] for slot in slots)
+        assert work <= hours + 1e-9
+    assert sum(slot["channel"] == "youtube" for slot in slots) <= 1
+
+
+def test_weight_decides_which_placement_gets_the_posts():
+    rows, on = prior("x", "reddit")
+    worth = {("x", None): 5.0, ("reddit", None): 0.0}
+    slots = plan_schedule(rows, start=date(2026, 5, 4), ground=on, weights=worth)
+    assert {slot["channel"] for slot in slots} == {"x"}
+    assert len(slots) == TIMING["schedule"].posts
+
+
+def test_posts_go_out_only_in_open_hours():
+    rows, on = prior("instagram")
+    office = frozenset(24 * day + hour for day in range(5) for hour in range(9, 17))
+    team = Team(posts=10, open_hours=office)
+    slots = plan_schedule(rows, start=date(2026, 5, 4), ground=on, team=team)
+    assert {24 * slot["weekday"] + slot["hour"] for slot in slots} <= office
+
+
+def test_an_hour_that_clocks_leave_out_gets_no_post():
+    rows, on = prior("x", country="DE")
+    night = frozenset({24 * 6 + 2})
+    team = Team(posts=1, open_hours=night)
+    with pytest.raises(InvalidValue, match="1 are too many: a week holds 0"):
+        plan_schedule(rows, start=date(2026, 3, 23), ground=on, team=team)
+    week_before = plan_schedule(rows, start=date(2026, 3, 16), ground=on, team=team)
+    assert week_before[0]["starts_at"] == "2026-03-22T02:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    "team",
+    [
+        Team(posts=-1),
+        Team(hours=-0.5),
+        Team(hours=float("nan")),
+        Team(posts=57),
+        Team(posts=3, hours=3.0),
+        Team(posts=1, open_hours=frozenset({168})),
+    ],
+)
+def test_what_no_team_can_do_is_refused(team):
+    rows, on = prior("x")
+    with pytest.raises(InvalidValue):
+        plan_schedule(rows, start=date(2026, 5, 4), ground=on, team=team)
+
+
+def test_no_posts_and_no_placements_are_an_empty_week():
+    rows, on = prior("x")
+    assert plan_schedule(rows, start=date(2026, 5, 4), ground=on, team=Team(posts=0)) == []
+    nobody = hour_response(no_hours(), placements=[], ground=on)
+    assert plan_schedule(nobody, start=date(2026, 5, 4), ground=on) == []
