@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.planning.constraints import Limits
-from engine.planning.curves import Curves
+from engine.planning.curves import Concave
 from engine.planning.rounding import CENTS, round_plan
 
 Array = NDArray[Any]
@@ -68,7 +68,7 @@ FREE = Prices(np.zeros(1), np.full(1, np.inf))
 class Market:
     """Placements that take money while it brings more than a price."""
 
-    curves: Curves
+    curves: Concave
     box: tuple[Array, Array]
     channel: Array
     prices: Prices
@@ -112,7 +112,7 @@ class Market:
         return float((price / np.maximum(-bend, 1e-300)).sum())
 
 
-def allocate_concave(curves: Curves, limits: Limits) -> Allocation:
+def allocate_concave(curves: Concave, limits: Limits) -> Allocation:
     """Maximises the sum of the curves under the limits; `start`s are not looked at.
 
     A price of money is sought at which the placements together spend the budget (the Karush-
@@ -143,7 +143,7 @@ def _in_cents(spend: Array, limits: Limits, price: float) -> Array:
     return round_plan(spend * CENTS, total, limits.channel, limits.box)
 
 
-def channel_prices(curves: Curves, limits: Limits) -> Prices:
+def channel_prices(curves: Concave, limits: Limits) -> Prices:
     """The prices at which channels reach their maximum and their minimum, each by itself."""
     low, high, first, last = (part / CENTS for part in limits.box)
     least, most = np.zeros(first.size), np.full(first.size, np.inf)
@@ -160,7 +160,7 @@ def channel_prices(curves: Curves, limits: Limits) -> Prices:
 
 
 def dual_bound(
-    curves: Curves, limits: Limits, prices: Prices, *, price: float, near: Array
+    curves: Concave, limits: Limits, prices: Prices, *, price: float, near: Array
 ) -> float:
     """What no plan within the limits passes, by Lagrange's dual at a price.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,19 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 ROUNDS, EXACT = 80, 1e-12
 BLOCK = 1 << 16  # terms in one block, so that temporaries stay in the cache
+
+
+class Concave(Protocol):
+    """Concave rising curves of n placements, as planning needs them; see `Curves`."""
+
+    def __len__(self) -> int: ...
+    def take(self, rows: Array) -> Concave: ...
+    def value(self, spend: Array) -> Array: ...
+    def slope(self, spend: Array) -> Array: ...
+    def bend(self, spend: Array) -> Array: ...
+    def spend_at(
+        self, price: Array, low: Array, high: Array, *, near: Array | None = None
+    ) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,24 @@ class Curves:
                 self.take(rows), price[rows], (low[rows], high[rows]), spend[rows]
             )
         return spend
+
+
+def newton(curves: Concave, price: Array, box: tuple[Array, Array], near: Array) -> Array:
+    """As `Curves.spend_at`, for any curves whose slope's logarithm is convex."""
+    low, high = box
+    spend = np.clip(np.array(near, np.float64), low, high)
+    logs = np.log(np.maximum(price, 1e-300))
+    open_ = np.flatnonzero(high > low)
+    for _ in range(ROUNDS):
+        if open_.size == 0:
+            break
+        part, at = curves.take(open_), spend[open_]
+        slope = np.maximum(part.slope(at), 1e-300)
+        falling = np.maximum(-part.bend(at), 1e-300) / slope
+        moved = np.clip(at + (np.log(slope) - logs[open_]) / falling, low[open_], high[open_])
+        spend[open_] = moved
+        open_ = open_[np.abs(moved - at) > EXACT * (1.0 + moved)]
+    return spend
 
 
 def _newton(curves: Curves, price: Array, box: tuple[Array, Array], spend: Array) -> Array:

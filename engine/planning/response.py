@@ -21,7 +21,8 @@ from engine.planning.saturation import Posterior, Sums, dispersion, sum_rows
 from engine.settings import Section
 
 Array = NDArray[Any]
-CHUNK, PASSES, LEAST = 20000, 3, 1e-9
+PASSES, LEAST = 3, 1e-9
+ANY_LEVEL = 3.0  # results tell the level of outcomes: nothing is believed of it
 
 
 @dataclass(frozen=True)
@@ -135,18 +136,20 @@ def _common(
 ) -> Common:
     scale, ceiling = np.log(start.scale), np.log(start.ceiling)
     prior = settings["prior"]
+    level = float(prior.level_spread)
     if rows.row.size:
         order = np.argsort(rows.spend)
         share = np.cumsum(rows.spend[order]) / rows.spend.sum()
         scale = np.log(rows.spend[order][np.searchsorted(share, 0.5)] * prior.saturation)
         ceiling = np.log(max(rows.outcome.mean(), 0.1 / rows.row.size) * 2.0)
+        level = ANY_LEVEL
     points = int(np.clip(2e7 / max(len(groups[0].covariates), 1), 8, settings["response"].scales))
     reach = float(settings["response"].reach)
     grid = np.linspace(scale - reach, scale + reach, points)
     slopes = (prior.borrowing, prior.borrowing_spread)
     shared = (prior.group_differs, prior.group_weight)
     hopes = (
-        Hope(ceiling, 3.0, *slopes, prior.yield_differs, prior.yield_weight, *shared),
+        Hope(ceiling, level, *slopes, prior.yield_differs, prior.yield_weight, *shared),
         Hope(
             scale,
             prior.saturation_spread,

@@ -1,0 +1,268 @@
+"""What each goal counts: people, clicks, sales, money or buyers who come back.
+
+In: material and a request. Out: an objective: its best split, its outcomes in drawn worlds.
+Never: a goal that answers with another one's numbers without a note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.operations.plan_crowd import crowd_of
+from engine.operations.plan_inputs import Material
+from engine.operations.plan_request import PlanRequest
+from engine.planning.budget import Allocation, allocate_concave
+from engine.planning.constraints import Limits
+from engine.planning.curves import Curves
+from engine.planning.draws import Draws, draw_curves, draw_outcomes
+from engine.planning.funnel import Rates, learn_rates, sum_funnel
+from engine.planning.history import SPEND, History, read_history
+from engine.planning.people import Crowd, allocate_people
+from engine.planning.response import Response, fit_response
+from engine.planning.response_prior import Groups, name_levels
+from engine.planning.risk import allocate_careful
+from engine.planning.switches import allocate
+from engine.planning.untried import Belief, Ground, believe
+
+Array = NDArray[Any]
+UNITS = {"awareness": "people", "traffic": "clicks", "sales": "sales", "loyalty": "repeat buyers"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An objective over placements (n,): curves for the whole time, and draws of a day's.
+
+    `worth` (n,) is what one counted outcome adds to the goal; `crowd` is there where people are
+    counted once, and curves are then of impressions.
+    """
+
+    curves: Curves
+    draws: Draws
+    worth: Array
+    days: int
+    dispersion: float
+    rates: tuple[Rates, Rates]
+    branches: int
+    unit: str
+    crowd: Crowd | None = None
+    notes: tuple[str, ...] = ()
+
+    def best(self, limits: Limits, *, risk: float) -> Allocation:
+        """The best split; for a risk the best mean of the worst share of drawn worlds."""
+        if self.crowd is not None:
+            return allocate_people(self.curves, self.crowd, limits)
+        if risk > 0:
+            return allocate_careful(self.draws.times(self.worth), limits, risk, days=self.days)
+        return allocate(self.curves.times(self.worth), limits, branches=self.branches)
+
+    def plain(self, limits: Limits) -> Allocation:
+        """The best split for the mean under limits without starts."""
+        if self.crowd is not None:
+            return allocate_people(self.curves, self.crowd, limits)
+        return allocate_concave(self.curves.times(self.worth), limits)
+
+    def value(self, spend: Array) -> float:
+        """The mean outcome in all."""
+        return self.expected(spend)[1]
+
+    def expected(self, spend: Array) -> tuple[Array, float]:
+        """The mean outcome of each placement by itself (n,), and in all."""
+        counted = self.curves.value(spend)
+        if self.crowd is None:
+            return counted * self.worth, float((counted * self.worth).sum())
+        missed = self.crowd.missed(counted)
+        size = self.crowd.people / self.crowd.share
+        return (1.0 - missed) * size, self.crowd.reached(missed)
+
+    def marginal(self, spend: Array) -> Array:
+        """What one more unit of money brings in each placement (n,)."""
+        slope = self.curves.slope(spend)
+        if self.crowd is None:
+            return slope * self.worth
+        counted = self.curves.value(spend)
+        missed = self.crowd.missed(counted)
+        fading = self.crowd.share * np.exp(-counted / self.crowd.people) / self.crowd.people
+        return self.crowd.alone(missed) * fading * slope
+
+    def outcomes(self, spend: Array, *, seed: int) -> tuple[Array, Array]:
+        """What may come: of each placement (n, draws), and in all (draws,)."""
+        counted = draw_outcomes(
+            self.draws.outcome(spend, self.days), self.dispersion, days=self.days, seed=seed
+        )
+        if self.crowd is None:
+            each = counted * self.worth[:, None]
+            return each, each.sum(0)
+        missed = [self.crowd.missed(column) for column in counted.T]
+        size = self.crowd.people / self.crowd.share
+        each = np.stack([(1.0 - one) * size for one in missed], axis=1)
+        return each, np.array([self.crowd.reached(one) for one in missed])
+
+    def funnel(self, spend: Array) -> tuple[Array, Array]:
+        """Impressions and clicks (n,) that the money buys at middle rates."""
+        impressions = spend * self.rates[0].rate
+        return impressions, impressions * self.rates[1].rate
+
+
+def read_goal(material: Material, request: PlanRequest) -> Goal:
+    """Learns the curves of what the goal counts."""
+    column, notes = _outcome(material, request)
+    results = material.results if column else material.results.clear()
+    today = material.now.date()
+    history = read_history(results, column or SPEND, today, places=material.places)
+    sums = sum_funnel(material.results, history.places, today)
+    rows = _rows_of(material, history)
+    belief = _believed(material, history, rows, request)
+    levels = name_levels(history.places)[1]
+    plain = Groups(levels, np.zeros((len(history), 0)))
+    rates = _rates(sums, plain, belief)
+    response = fit_response(
+        history,
+        _groups(material, levels, rates, belief, request),
+        belief.start,
+        material.settings,
+        seed=request.seed,
+    )
+    return _goal(material, request, (response, rates, rows, sums), (column, notes))
+
+
+def _goal(
+    material: Material,
+    request: PlanRequest,
+    learned: tuple[Response, tuple[Rates, Rates], Array, dict[str, Array]],
+    told: tuple[str | None, tuple[str, ...]],
+) -> Goal:
+    response, rates, rows, sums = learned
+    column, notes = told
+    plan = material.settings["plan"]
+    draws = draw_curves(response, int(plan.draws), seed=request.seed)
+    worth, unit = _worth(material, request, sums, column)
+    crowd = None
+    if request.goal == "awareness":
+        crowd, more = crowd_of(material)
+        notes = (*notes, *more)
+        if request.risk > 0:
+            notes = (*notes, "Awareness is planned for the mean; the risk was not looked at.")
+        if request.starts:
+            notes = (*notes, "Awareness is planned without the amounts at which places start.")
+    return Goal(
+        response.curves().take(rows).over(request.days),
+        Draws(draws.ceiling[rows], draws.scale[rows]),
+        worth[rows],
+        request.days,
+        response.dispersion,
+        (_taken(rates[0], rows), _taken(rates[1], rows)),
+        int(plan.branches),
+        unit,
+        crowd,
+        notes,
+    )
+
+
+def _taken(rates: Rates, rows: Array) -> Rates:
+    return Rates(rates.log_rate[rows], rates.variance[rows])
+
+
+def _outcome(material: Material, request: PlanRequest) -> tuple[str | None, tuple[str, ...]]:
+    """The column that the goal counts, nothing where results tell of it nothing, and notes."""
+    wanted = {"awareness": ("impressions",), "traffic": ("clicks",)}.get(
+        request.goal, ("sales", "conversions")
+    )
+    have = material.results
+    for name in wanted:
+        if name in have.columns and have.height > have[name].null_count():
+            more: tuple[str, ...] = ()
+            if name == "conversions":
+                more = ("Results tell of no sales; conversions were counted in their place.",)
+            return name, (*more, *_basis_notes(material))
+    if have.height == 0 or not material.tried.any():
+        return None, _basis_notes(material)
+    told = f"Results tell of no {wanted[0]}; they were not learned from."
+    return None, (told, *_basis_notes(material))
+
+
+def _basis_notes(material: Material) -> tuple[str, ...]:
+    if material.basis == "results":
+        return ()
+    rest = int((~material.tried).sum())
+    if material.basis == "mixed":
+        return (f"{rest} of {len(material.places)} placements have no results yet.",)
+    return (
+        "Without any results this is a plan from usual prices in US dollars and audiences; "
+        "results will correct it.",
+    )
+
+
+def _rows_of(material: Material, history: History) -> Array:
+    at = {place: row for row, place in enumerate(history.places)}
+    return np.array([at[place] for place in material.places], np.int64)
+
+
+def _believed(material: Material, history: History, rows: Array, request: PlanRequest) -> Belief:
+    people, suits = np.full(len(history), np.nan), np.full(len(history), np.nan)
+    people[rows], suits[rows] = material.people, material.suits
+    channels = [channel for channel, _ in history.places]
+    usual = material.settings["usual"]
+    return believe(channels, Ground(people, suits), material.facts, usual, goal=request.goal)
+
+
+def _rates(sums: dict[str, Array], groups: Groups, belief: Belief) -> tuple[Rates, Rates]:
+    """Impressions for money and clicks for an impression; usual ones where a channel is new."""
+    told = (
+        (sums["impressions"], sums[SPEND], belief.impressions),
+        (sums["clicks"], sums["impressions"], belief.clicks),
+    )
+    found = []
+    for amount, per, usual in told:
+        rates = learn_rates(amount, per, sums["rows"], groups, usual=float(np.median(usual)))
+        if amount.sum() <= 0:
+            rates = Rates(np.log(usual), rates.variance)
+        found.append(rates)
+    return found[0], found[1]
+
+
+def _groups(
+    material: Material,
+    levels: tuple[Array, ...],
+    rates: tuple[Rates, Rates],
+    belief: Belief,
+    request: PlanRequest,
+) -> tuple[Groups, Groups]:
+    """What placements may borrow by: groups, what money buys of attention, and beliefs.
+
+    Beliefs from usual prices speak where somebody is untried; as soon as every placement has
+    results, these alone tell.
+    """
+    sales = request.goal in ("sales", "loyalty")
+    tried = bool(material.tried.any())
+    clicks = rates[0].log_rate + rates[1].log_rate
+    ceilings = [rates[0].told, clicks - clicks.mean()] if sales and tried else []
+    scales: list[Array] = []
+    if not material.tried.all():
+        ceilings.append(belief.ceiling)
+        scales.append(belief.scale)
+    count = len(belief.ceiling)
+    channel = levels[:1] if levels and len(levels[0]) else ()
+    return (
+        Groups(levels, np.stack(ceilings, axis=1) if ceilings else np.zeros((count, 0))),
+        Groups(channel, np.stack(scales, axis=1) if scales else np.zeros((count, 0))),
+    )
+
+
+def _worth(
+    material: Material, request: PlanRequest, sums: dict[str, Array], column: str | None
+) -> tuple[Array, str]:
+    """What one counted outcome is worth (n,), and the unit of the goal."""
+    one, unit = np.ones(len(sums["rows"])), UNITS[request.goal]
+    if request.goal == "loyalty":
+        return one, unit if column is None else "repeat buyers, taken as sales"
+    if request.goal != "sales" or request.measure != "revenue":
+        return one, unit
+    usual = material.settings["usual"]
+    sold, revenue = sums["sales"].sum(), sums["revenue"].sum()
+    mean = revenue / sold if sold > 0 and revenue > 0 else usual.value
+    weight = max(usual.value_sales, 1e-9)
+    return (sums["revenue"] + weight * mean) / (sums["sales"] + weight), "revenue"

@@ -1,0 +1,215 @@
+"""What a plan is made from: results, a model's segments, facts of channels, as one material.
+
+In: a home and a request. Out: placements with their results and what is believed of them.
+Never: a guess without a note that says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine import frames as f
+from engine import settings
+from engine.errors import NotTrained, UnknownEntity
+from engine.operations.audiences import best_segments
+from engine.operations.lookup import near_ids
+from engine.operations.permits import permitted_now
+from engine.operations.plan_request import PlanRequest
+from engine.planning.channels import Question, fit_channels
+from engine.planning.history import EVERYBODY, check_results
+from engine.settings import Scalar, Section
+from engine.store.artefacts import Model, open_model
+from engine.store.eventlog import scan_table
+from engine.store.home import Home
+
+Array = NDArray[Any]
+PRODUCT, CURRENCY = f.PRODUCT, "currency"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Placements in order, what is known of each (n,), and the results of all of them."""
+
+    places: list[tuple[str, str]]
+    results: pl.DataFrame
+    tried: Array  # (n,) bool: has results with spend
+    people: Array  # (n,) float64: who may be reached there; nan where nobody counted
+    suits: Array  # (n,) how much better than an average person they answer; nan: not known
+    names: dict[str, str]  # of segments
+    facts: dict[str, dict[str, Scalar]]
+    settings: dict[str, Section]
+    start: date
+    now: datetime
+    model: Model | None = None
+    channels: list[dict[str, Any]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def basis(self) -> str:
+        """`results`, `prior`, or `mixed` where only some placements have results."""
+        if self.tried.all():
+            return "results"
+        return "mixed" if self.tried.any() else "prior"
+
+
+def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Material:
+    """Reads results of the log and of the request, and the segments of the product.
+
+    Raises:
+        NotTrained: a product is asked for, and there is no model.
+        UnknownEntity: a product or channel is not known.
+        FrameError, InvalidValue: the results cannot be true.
+    """
+    now = request.now or datetime.now(UTC)
+    chosen, facts = settings.load("planning", home.root), settings.load_rows("channels", home.root)
+    model = _model(home, request, model)
+    results, notes = _results(home, request, now.date())
+    fitting = _channels(home, request, facts, results)
+    segments = _segments(model, request, int(chosen["plan"].segments))
+    tried = _tried(results)
+    channels = _used(request, fitting, tried, facts, int(chosen["plan"].channels))
+    wanted = {segment["segment_id"]: segment for segment in segments}
+    places = sorted(
+        {place for place in tried if request.channels is None or place[0] in channels}
+        | {(channel, segment) for channel in channels for segment in wanted}
+        | ({(channel, EVERYBODY) for channel in channels} if not tried and not wanted else set())
+    )
+    return Material(
+        places,
+        results,
+        np.array([place in tried for place in places], bool),
+        _people(model, places, facts),
+        np.array([_suits(wanted.get(segment)) for _, segment in places], np.float64),
+        {id: str(segment["name"]) for id, segment in wanted.items()},
+        facts,
+        chosen,
+        request.start or now.date() + timedelta(days=1),
+        now,
+        model,
+        fitting,
+        notes,
+    )
+
+
+def _model(home: Home, request: PlanRequest, model: Model | None) -> Model | None:
+    if model is not None:
+        return model
+    try:
+        return permitted_now(home, open_model(home))
+    except NotTrained:
+        if request.product_id is not None:
+            raise
+        return None
+
+
+def _results(home: Home, request: PlanRequest, today: date) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Results of the log and those handed in; what is in both counts once."""
+    log = scan_table(home, f.RESULTS.name).collect()
+    given, notes = request.results, []
+    if given is not None:
+        check_results(given, today, currency=request.currency)
+        # A file that was ingested before is not counted a second time.
+        keys = [name for name in f.RESULTS.columns if name in given.columns]
+        same = given.select(pl.col(name).cast(log.schema[name], strict=False) for name in keys)
+        which = pl.int_range(pl.len()).over(keys).alias("which")
+        known = log.select(*keys, which)
+        fresh = (
+            same.with_row_index("at")
+            .with_columns(which)
+            .join(known, on=[*keys, "which"], how="anti", nulls_equal=True)
+        )
+        extra = [name for name in given.columns if name not in f.RESULTS.columns]
+        rows = fresh["at"].sort()
+        given = given[rows].select(*(pl.col(name).cast(log.schema[name]) for name in keys), *extra)
+        log = pl.concat([log, given], how="diagonal_relaxed")
+    check_results(log, today, currency=request.currency)
+    if request.product_id is not None and PRODUCT in log.columns:
+        own = log.filter(pl.col(PRODUCT).is_null() | (pl.col(PRODUCT) == request.product_id))
+        if own.height < log.height:
+            notes.append("Only results of this product, and those that name none, were used.")
+        log = own
+    return log, tuple(notes)
+
+
+def _tried(results: pl.DataFrame) -> set[tuple[str, str]]:
+    segment = (
+        pl.col(f.SEGMENT).fill_null(EVERYBODY)
+        if f.SEGMENT in results.columns
+        else (pl.lit(EVERYBODY).alias(f.SEGMENT))
+    )
+    pairs = results.filter(pl.col("spend") > 0).select(f.CHANNEL, segment).unique()
+    return set(pairs.iter_rows())
+
+
+def _channels(
+    home: Home,
+    request: PlanRequest,
+    facts: dict[str, dict[str, Scalar]],
+    results: pl.DataFrame,
+) -> list[dict[str, Any]]:
+    names = request.channels
+    known = {*facts, *results[f.CHANNEL]}
+    for name in names or ():
+        if name not in known:
+            raise UnknownEntity("channel", name, near_ids(name, pl.Series(sorted(known))))
+    question = Question(goal=request.goal, budget=request.budget, channels=names)
+    return fit_channels(
+        facts,
+        question,
+        results=results if results.height else None,
+        settings=settings.load("channel-fit", home.root),
+    )
+
+
+def _used(
+    request: PlanRequest,
+    fitting: list[dict[str, Any]],
+    tried: set[tuple[str, str]],
+    facts: dict[str, dict[str, Scalar]],
+    most: int,
+) -> list[str]:
+    """Channels of the plan: those asked for, else those with results, else those that fit best."""
+    if request.channels is not None:
+        return list(request.channels)
+    if tried:
+        return sorted({channel for channel, _ in tried})
+    sold = [
+        each["channel"]
+        for each in fitting
+        if facts.get(each["channel"], {}).get("price_model") != "not sold"
+    ]
+    return sold[:most]
+
+
+def _segments(model: Model | None, request: PlanRequest, limit: int) -> list[dict[str, Any]]:
+    if model is None or request.product_id is None:
+        return []
+    answer = best_segments(model, request.product_id, goal=request.goal, limit=limit)
+    found: list[dict[str, Any]] = answer["segments"]
+    return found
+
+
+def _suits(segment: dict[str, Any] | None) -> float:
+    return float(segment["lift"]["value"]) if segment else float("nan")
+
+
+def _people(
+    model: Model | None, places: list[tuple[str, str]], facts: dict[str, dict[str, Scalar]]
+) -> Array:
+    """People of each placement: its segment's, less those who are not on the channel."""
+    people = np.full(len(places), np.nan)
+    if model is None:
+        return people
+    table = model.segments.table
+    sizes = dict(table.select(f.SEGMENT, f.SIZE).iter_rows())
+    for at, (channel, segment) in enumerate(places):
+        if segment in sizes:
+            share = float(facts.get(channel, {}).get("usual_share", 0.3))
+            people[at] = max(sizes[segment] * share, 1.0)
+    return people

@@ -1,0 +1,143 @@
+"""Where the money goes: from results, a model or neither to a plan that says how sure it is.
+
+In: a home, a request. Out: the answer that pages, tables and programs show.
+Never: a sum beside the budget, or a promise without an interval.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import frames as f
+from engine.operations.outlets import ground_of, hours_of
+from engine.operations.plan_forecast import Forecast, forecast
+from engine.operations.plan_inputs import Material, gather
+from engine.operations.plan_request import PlanRequest
+from engine.planning.constraints import Limits, Wishes, read_limits
+from engine.planning.rounding import CENTS, round_parts
+from engine.planning.timing import Team, hour_response, plan_schedule
+from engine.store.artefacts import Model
+from engine.store.home import Home
+
+Array = NDArray[Any]
+SCHEDULED = 12  # channels of a schedule at most; more would be no schedule that a team can keep
+
+
+def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -> dict[str, Any]:
+    """Splits a budget over placements so that the goal is met best, and proves it.
+
+    It works from results alone, from a model and a product, from both, and from facts about
+    channels where there is neither; `basis` and `notes` say which.
+
+    Args:
+        model: one that is open already; missing, the champion of the home, if there is one.
+
+    Raises:
+        NotTrained: a product is named, and there is no model.
+        UnknownEntity: the product, a channel or a placement of a limit is not known.
+        FrameError, InvalidValue: results or limits cannot be meant.
+        PlanInfeasible: no plan can keep the limits; the reason names those that quarrel.
+    """
+    material = gather(home, request, model)
+    wishes = Wishes(request.minima, request.maxima, request.locks, request.starts)
+    limits = read_limits(material.places, request.budget, wishes)
+    found = forecast(material, request, limits)
+    spent = int(found.cents.sum())
+    days = round_parts(
+        np.full(request.days, spent / request.days), spent,
+        np.zeros(request.days, np.int64), np.full(request.days, spent, np.int64),
+    )  # fmt: skip
+    return {
+        "goal": request.goal,
+        "measure": request.measure if request.goal == "sales" else None,
+        "currency": request.currency,
+        "budget": limits.budget / CENTS,
+        "spent": spent / CENTS,
+        "days": request.days,
+        "start": material.start.isoformat(),
+        "product_id": request.product_id,
+        "model_version": material.model.version if material.model else None,
+        "as_of": material.model.as_of if material.model else None,
+        "basis": material.basis,
+        "notes": [*material.notes, *found.notes],
+        "allocation": _rows(material, limits, found),
+        **found.totals,
+        "curve": found.curve,
+        "pacing": [
+            {"date": (material.start + timedelta(days=day)).isoformat(), "spend": cents / CENTS}
+            for day, cents in enumerate(days.tolist())
+        ],
+        "schedule": _schedule(home, request, material, found),
+        "channels": material.channels,
+    }
+
+
+def _rows(material: Material, limits: Limits, found: Forecast) -> list[dict[str, Any]]:
+    """Placements with spend first, by spend falling, then by name."""
+    order = np.lexsort((np.arange(len(material.places)), -found.cents))
+    status = _statuses(limits, found)
+    total = max(int(found.cents.sum()), 1)
+    return [
+        {
+            f.CHANNEL: material.places[at][0],
+            f.SEGMENT: material.places[at][1],
+            f.NAME: material.names.get(material.places[at][1], material.places[at][1]),
+            "spend": int(found.cents[at]) / CENTS,
+            "share": int(found.cents[at]) / total,
+            f.EXPECTED: float(found.expected[at]),
+            f.LOWER: float(found.lower[at]),
+            f.UPPER: float(found.upper[at]),
+            "marginal": float(found.marginal[at]),
+            "impressions": float(found.impressions[at]),
+            "clicks": float(found.clicks[at]),
+            "tried": bool(material.tried[at]),
+            "status": str(status[at]),
+        }
+        for at in order.tolist()
+    ]
+
+
+def _statuses(limits: Limits, found: Forecast) -> Array:
+    cents = found.cents
+    exploring = (cents > 0) & (found.best * 2 < cents)
+    capped = (cents == limits.high) & (limits.high < limits.budget)
+    return np.select(
+        [
+            limits.locked,
+            cents == 0,
+            exploring,
+            (cents == limits.low) & (limits.low > 0),
+            capped,
+        ],
+        ["locked", "off", "exploration", "at minimum", "at maximum"],
+        "free",
+    )
+
+
+def _schedule(
+    home: Home, request: PlanRequest, material: Material, found: Forecast
+) -> list[dict[str, Any]]:
+    """Posts of the first week on the channels that get most, weighed by their money."""
+    if request.posts == 0:
+        return []
+    spend: dict[str, int] = {}
+    for (channel, _), cents in zip(material.places, found.cents.tolist(), strict=True):
+        spend[channel] = spend.get(channel, 0) + cents
+    used = sorted((c for c in spend if spend[c] > 0), key=lambda c: (-spend[c], c))[:SCHEDULED]
+    if not used:
+        return []
+    ground = ground_of(home)
+    places = [(channel, None) for channel in used]
+    response = hour_response(hours_of(home, ground, material.now), placements=places, ground=ground)
+    mean = sum(spend[channel] for channel in used) / len(used)
+    return plan_schedule(
+        response,
+        start=material.start,
+        ground=ground,
+        team=Team(posts=request.posts),
+        weights={(channel, None): spend[channel] / mean for channel in used},
+    )

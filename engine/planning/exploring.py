@@ -1,0 +1,49 @@
+"""Money that goes where most can be learned: Thompson sampling over what is believed.
+
+In: draws of curves, limits, a share of the budget. Out: the plan for the mean, moved by that share
+towards the plans that single drawn worlds would ask for. Never: a limit broken for curiosity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.planning.budget import allocate_concave
+from engine.planning.constraints import Limits
+from engine.planning.draws import Draws
+from engine.planning.rounding import round_plan
+
+Array = NDArray[Any]
+PLANS, MOST_ROWS = 24, 400_000
+
+
+def explore(best: Array, draws: Draws, limits: Limits, share: float, *, days: int) -> Array:
+    """Cents (n,) of a plan of which `share` follows the mean of plans for single draws.
+
+    Thompson (1933): a placement gets money in proportion to the chance that money belongs there.
+    Limits that hold for both plans hold for their mixture, for they are all convex; who starts at
+    a least amount and has none in `best` gets none.
+
+    Args:
+        best: cents (n,) of the best plan for the mean.
+    """
+    if share <= 0 or len(best) < 2:
+        return best
+    idle = (limits.start > 0) | (limits.channel_start > 0)[limits.channel]
+    closed = np.where(idle & (best == 0), 0, limits.high)
+    low = np.where(
+        idle & (best > 0), np.maximum(limits.low, np.minimum(limits.start, best)), limits.low
+    )
+    bounded = replace(limits, low=low, high=closed)
+    count = int(np.clip(MOST_ROWS // len(best), 4, min(PLANS, len(draws))))
+    wanted = np.zeros(len(best))
+    for draw in range(count):
+        wanted += allocate_concave(draws.one(draw).over(days), bounded).cents / count
+    # Draws in which little brings anything leave money over; it stays with the best plan.
+    mixed = share * wanted
+    kept = best * (1.0 - share * wanted.sum() / max(int(best.sum()), 1))
+    return round_plan(kept + mixed, int(best.sum()), limits.channel, bounded.box)

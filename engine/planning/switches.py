@@ -1,0 +1,173 @@
+"""Placements and channels that are off, or on with a least amount: which of them to switch on.
+
+In: concave curves and limits with starts. Out: an allocation that keeps them, and a bound that no
+choice of switches passes. Never: a start broken, or a gap that is not told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import PlanInfeasible
+from engine.planning.budget import (
+    LEAST_PRICE,
+    Allocation,
+    allocate_concave,
+    channel_prices,
+)
+from engine.planning.constraints import Limits, settle_limits
+from engine.planning.curves import Concave
+from engine.planning.rounding import CENTS
+
+Array = NDArray[Any]
+EXACT, ROUNDS = 1e-9, 60
+
+
+@dataclass(frozen=True)
+class _Relaxed:
+    """What the dual says of a case: its bound, and how much each switch gains by being on."""
+
+    bound: float
+    gain: Array  # (n,) of placements, then (c,) of channels
+    price: float
+
+
+def allocate(curves: Concave, limits: Limits, *, branches: int) -> Allocation:
+    """Maximises the sum of the curves under all limits, starts among them.
+
+    Lagrange's dual decides each switch by itself at a price and bounds every choice; cases are
+    split on the switch the dual is least sure of, most promising first, until none can be better
+    or `branches` were looked at (branch and bound, Land & Doig 1960). What is left is in the gap.
+
+    Raises:
+        PlanInfeasible: nothing can start within the budget.
+    """
+    switches = _switches(limits)
+    if switches.size == 0:
+        return allocate_concave(curves, limits)
+    best: Allocation | None = None
+    waiting: list[tuple[float, Limits, _Relaxed]] = []
+    seen = 0
+    first = _relax(curves, limits)
+    waiting.append((first.bound, limits, first))
+    while waiting and seen < branches:
+        waiting.sort(key=lambda case: case[0])
+        upper, case, relaxed = waiting.pop()
+        if best is not None and upper <= best.value * (1 + EXACT):
+            continue
+        seen += 1
+        tried = _decided(curves, case, relaxed)
+        if tried is not None and (best is None or tried.value > best.value):
+            best = tried
+        for part in _split(case, relaxed):
+            below = _relax(curves, part)
+            waiting.append((min(below.bound, upper), part, below))
+    if best is None:
+        raise _nothing_starts(limits)
+    left = max((upper for upper, _, _ in waiting), default=best.value)
+    return replace(best, bound=max(best.bound, min(left, first.bound)))
+
+
+def _switches(limits: Limits) -> Array:
+    """Numbers of undecided switches: placements from 0, channels from n."""
+    place = (limits.start > 0) & (limits.low == 0) & (limits.high > 0)
+    channel = (limits.channel_start > 0) & (limits.channel_low == 0) & (limits.channel_high > 0)
+    return np.flatnonzero(np.concatenate([place, channel]))
+
+
+def _nothing_starts(limits: Limits) -> PlanInfeasible:
+    starts = np.concatenate([limits.start, limits.channel_start])
+    names = (*limits.names[0], *limits.names[1])
+    at = int(np.argmin(np.where(starts > 0, starts, np.iinfo(np.int64).max)))
+    return PlanInfeasible(
+        f"no placement can start: {names[at]} needs {starts[at] / CENTS:.2f} "
+        f"of a budget of {limits.budget / CENTS:.2f}"
+    )
+
+
+def _relax(curves: Concave, limits: Limits) -> _Relaxed:
+    """The dual at the price where its bound is lowest, found by bisection of its slope."""
+    prices = channel_prices(curves, limits)
+    low, high, first, last = (part / CENTS for part in limits.box)
+    begin = limits.start / CENTS
+    switch = (limits.start > 0) & (limits.low == 0) & (limits.high > 0)
+    floor = np.where(switch, np.minimum(begin, high), low)
+    group = (limits.channel_start > 0) & (limits.channel_low == 0)
+    seen = {"near": floor}
+
+    def look(price: float) -> tuple[float, Array, float]:
+        own = prices.of(price)
+        each = own[limits.channel]
+        spend = curves.spend_at(each, floor, high, near=seen["near"])
+        seen["near"] = spend
+        slope = curves.slope(spend) - each
+        beyond = np.maximum(slope * (floor - spend), slope * (high - spend))
+        profit = curves.value(spend) - each * spend + beyond
+        on = ~switch | (profit > 0)
+        gained = np.bincount(limits.channel, np.where(on, profit, 0.0), first.size)
+        limited = np.maximum(own - price, 0) * last - np.maximum(price - own, 0) * first
+        sums = np.asarray(gained + limited, np.float64)
+        open_ = ~group | (sums > 0)
+        taken = np.where(on & open_[limits.channel], spend, 0.0).sum()
+        bound = price * limits.budget / CENTS + np.where(open_, sums, 0.0).sum()
+        return float(bound), np.concatenate([profit, sums]), float(taken)
+
+    top = float(curves.slope(low).max(initial=LEAST_PRICE))
+    left, right, best = np.log(max(top, LEAST_PRICE)) - 60.0, np.log(max(top, LEAST_PRICE)), None
+    for _ in range(ROUNDS):
+        middle = (left + right) / 2
+        bound, gain, taken = look(float(np.exp(middle)))
+        if best is None or bound < best.bound:
+            best = _Relaxed(bound, gain, float(np.exp(middle)))
+        left, right = (middle, right) if taken > limits.budget / CENTS else (left, middle)
+    assert best is not None
+    return best
+
+
+def _decided(curves: Concave, limits: Limits, relaxed: _Relaxed) -> Allocation | None:
+    """A plan with each switch as the dual has it; those that gain least go off until all fit."""
+    switches = _switches(limits)
+    on = set(switches[relaxed.gain[switches] > 0].tolist())
+    order = sorted(on, key=lambda at: relaxed.gain[at])
+    while True:
+        case = limits
+        for at in switches.tolist():
+            case = _switched(case, at, on=at in on)
+        try:
+            return allocate_concave(curves, settle_limits(case))
+        except PlanInfeasible:
+            if not order:
+                return None
+            on.discard(order.pop(0))
+
+
+def _split(limits: Limits, relaxed: _Relaxed) -> list[Limits]:
+    """The case with the least sure switch on, and with it off; those that can be kept."""
+    switches = _switches(limits)
+    if switches.size == 0:
+        return []
+    at = int(switches[np.argmin(np.abs(relaxed.gain[switches]))])
+    parts = []
+    for on in (True, False):
+        try:
+            parts.append(settle_limits(_switched(limits, at, on=on)))
+        except PlanInfeasible:
+            continue
+    return parts
+
+
+def _switched(limits: Limits, at: int, *, on: bool) -> Limits:
+    count = limits.low.size
+    if at < count:
+        low, high = limits.low.copy(), limits.high.copy()
+        low[at] = limits.start[at] if on else 0
+        high[at] = high[at] if on else 0
+        return replace(limits, low=low, high=high)
+    low, high = limits.channel_low.copy(), limits.channel_high.copy()
+    low[at - count] = limits.channel_start[at - count] if on else 0
+    high[at - count] = high[at - count] if on else 0
+    return replace(limits, channel_low=low, channel_high=high)
