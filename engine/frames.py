@@ -106,10 +106,15 @@ RESULTS = Schema(
         "spend": pl.Float64,
         "conversions": pl.Int64,
         "sales": pl.Float64,
+        "revenue": pl.Float64,
+        PRODUCT: pl.String,
+        "currency": pl.String,
     },
-    optional=frozenset({"campaign_id", SEGMENT, "conversions", "sales"}),
+    optional=frozenset(
+        {"campaign_id", SEGMENT, "conversions", "sales", "revenue", PRODUCT, "currency"}
+    ),
 )
-"""One row is what one placement did on one day."""
+"""One row is what one placement did on one day; `currency` is that of spend and revenue."""
 
 SCORES = Schema(
     "scores",

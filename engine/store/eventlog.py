@@ -140,6 +140,10 @@ def _scan(name: str, files: list[str]) -> pl.LazyFrame:
     # letter beyond ASCII does not have, and it sees what was added between two reads.
     if not files:
         return pl.LazyFrame(schema=KINDS[name].columns)
+    if name == RESULTS.name:
+        # Files from before a column joined the schema hold nothing of it.
+        whole = dict(RESULTS.columns)
+        return pl.scan_parquet(files, glob=False, schema=whole, missing_columns="insert")
     return pl.scan_parquet(files, glob=False)
 
 
@@ -295,7 +299,7 @@ def _append(home: Home, name: str, rows: pl.DataFrame) -> None:
         return
     path = table_path(home, name)
     with _durably(path):
-        rows.write_delta(path, mode="append")
+        rows.write_delta(path, mode="append", delta_write_options={"schema_mode": "merge"})
 
 
 @contextmanager
