@@ -7,21 +7,22 @@ Never: a person: of an audience only the numbers seen on each network are used.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
 from engine import frames as f
 from engine import settings
-from engine.operations.audiences import audience
+from engine.operations.activity import count_activity
+from engine.operations.audiences import Audience, audience
 from engine.operations.lookup import product_row
 from engine.planning.calendars import choose_calendar
 from engine.planning.channels import Question, Seen, fit_channels
-from engine.planning.hours import Window, count_acts
-from engine.planning.timing import Ground, Team, hour_response, plan_schedule
+from engine.planning.timing import Team, hour_response, plan_schedule
+from engine.planning.weeks import BASIS, Ground, Placement
 from engine.store.artefacts import Model
-from engine.store.eventlog import scan_events, scan_table
+from engine.store.eventlog import scan_table
 from engine.store.home import Home
 
 CHANNELS = "channels"
@@ -68,8 +69,15 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
 
 def seen_on(model: Model, product_id: str, *, goal: str, home: Home) -> Seen | None:
     """How many of a product's audience were seen on each network; nothing where none was told."""
+    return _seen(model, _people(home, model, product_id, goal))
+
+
+def _people(home: Home, model: Model, product_id: str, goal: str) -> Audience:
     share = settings.load("targeting", home.root)["default"].share
-    people = audience(model, product_id, share=share, goal=goal, include_known=True)
+    return audience(model, product_id, share=share, goal=goal, include_known=True)
+
+
+def _seen(model: Model, people: Audience) -> Seen | None:
     seen = model.users[CHANNELS].gather(people.rows).explode(empty_as_null=True).drop_nulls()
     if not seen.len():
         return None
@@ -91,7 +99,7 @@ def _results(home: Home) -> pl.DataFrame | None:
 
 @dataclass(frozen=True)
 class Week:
-    """What a team can do in a week, from which day on, and by whose clock."""
+    """What a team can do in a week, posts or hours of work, from which day, by whose clock."""
 
     start: date
     posts: int | None = None
@@ -99,6 +107,7 @@ class Week:
     country: str | None = None
     zone: str | None = None
     goal: str = "traffic"
+    hours: float | None = None
 
 
 def product_schedule(
@@ -106,29 +115,56 @@ def product_schedule(
 ) -> dict[str, Any]:
     """Posts of a week for a product, and the response of every hour on the networks of the posts.
 
-    Without `channels` those are used where the product's audience was seen, else the network that
-    fits best. Hours are those of the country, or of the time zone.
+    Without `channels` those are used where most of the product's audience was seen, else the
+    network that fits best. Hours are those at which that audience acts, as far as they were seen,
+    on the clock of the country or of the time zone.
 
     Raises:
         UnknownEntity: the product, a channel or the country is not known.
         InvalidValue: the zone does not exist, or more posts are wanted than a week can hold.
     """
     ground = ground_of(home, country=week.country, zone=week.zone)
-    channels = week.channels or _met(home, model, product_id, week)
+    people = _people(home, model, product_id, week.goal)
+    weights = _met(home, model, product_id, week, people)
+    ids = model.users[f.USER].gather(people.rows)
     response = hour_response(
-        hours_of(home, ground, now),
-        placements=[(channel, None) for channel in channels],
+        count_activity(home, ground, now, audiences={product_id: ids}),
+        placements=list(weights),
         ground=ground,
     )
-    slots = plan_schedule(response, start=week.start, ground=ground, team=Team(posts=week.posts))
+    slots = plan_schedule(
+        response,
+        start=week.start,
+        ground=ground,
+        team=Team(posts=week.posts, hours=week.hours),
+        weights=weights,
+    )
+    # Posts are for all who see them there; the audience only told when.
+    everybody = {f.SEGMENT: None}
     used = {slot[f.CHANNEL] for slot in slots}
     hours = response.filter(pl.col(f.CHANNEL).is_in(used))
     return {
         "product_id": product_id,
         "zone": ground.calendar.zone,
-        "schedule": slots,
-        "hours": hours.to_dicts(),
+        "country": ground.calendar.country,
+        "notes": _notes(response, ground),
+        "schedule": [slot | everybody for slot in slots],
+        "hours": [hour | everybody for hour in hours.to_dicts()],
     }
+
+
+def _notes(response: pl.DataFrame, ground: Ground) -> list[str]:
+    """What a reader of a schedule must know beside it."""
+    notes = []
+    usual = response.filter(pl.col(BASIS) == "prior")[f.CHANNEL].unique().sort().to_list()
+    if usual:
+        notes.append(f"nothing was measured yet on {', '.join(usual)}: hours as is usual there")
+    if ground.calendar.country is None:
+        notes.append(
+            f"no country was named: hours of {ground.calendar.zone}, without holidays; name one, "
+            "or set audience.country in configs/timing.toml"
+        )
+    return notes
 
 
 def ground_of(home: Home, *, country: str | None = None, zone: str | None = None) -> Ground:
@@ -147,27 +183,28 @@ def ground_of(home: Home, *, country: str | None = None, zone: str | None = None
 
 
 def hours_of(home: Home, ground: Ground, now: datetime) -> pl.DataFrame:
-    """Acts of the log by channel and hour of the week, as `count_acts` counts them."""
-    learning = ground.settings["learning"]
-    window = Window(now - timedelta(days=learning.days), now, learning.half_life_days)
-    events = scan_events(home, since=window.since, until=window.until)
-    # Quarters of an hour: clocks all over the world differ by whole ones.
-    quarter = pl.col(f.AT).dt.truncate("15m")
-    acts = (
-        events.filter(pl.col(f.CHANNEL).is_not_null())
-        .group_by(f.CHANNEL, quarter)
-        .agg(pl.len().alias(f.ACTS))
-        .collect()
-    )
-    return count_acts(acts, ground.calendar, window)
+    """Acts of the log by channel and hour of the week, as `count_activity` counts them."""
+    return count_activity(home, ground, now)
 
 
-def _met(home: Home, model: Model, product_id: str, week: Week) -> tuple[str, ...]:
+def _met(
+    home: Home, model: Model, product_id: str, week: Week, people: Audience
+) -> dict[Placement, float]:
+    """The audience on each channel of the week, weighed by how many were seen there.
+
+    Where none was seen, the channel that fits best.
+    """
+    seen = _seen(model, people)
+    on = dict(seen.on) if seen else {}
+    if week.channels:
+        most = max((on.get(name, 0) for name in week.channels), default=0)
+        return {
+            (name, product_id): on.get(name, 0) / most if most else 1.0 for name in week.channels
+        }
+    if on:
+        most_met = sorted(on, key=lambda name: (-on[name], name))
+        kept = most_met[: int(settings.load("timing", home.root)["learning"].channels)]
+        return {(name, product_id): on[name] / on[kept[0]] for name in kept}
     wish = Wish(goal=week.goal, country=week.country)
-    facts = settings.load_rows("channels", home.root)
-    seen = seen_on(model, product_id, goal=week.goal, home=home)
-    met = tuple(name for name in (seen.on if seen else ()) if name in facts)
-    if met:
-        return met
     best = product_channels(home, model, product_id, wish)[CHANNELS]
-    return (best[0]["channel"],)
+    return {(str(best[0]["channel"]), product_id): 1.0}
