@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import people
+from api import people, tuning
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 people.register(app)
+tuning.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 
@@ -131,29 +132,6 @@ def ingest(
     say(counts.to_dict(), as_json, printing.counts)
 
 
-@app.command(epilog="Example: mokhatab tune --timeout 600")
-def tune(
-    context: typer.Context,
-    trials: Annotated[int | None, typer.Option(min=1, help="How many more.")] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds it may take.")] = None,
-    what: Annotated[
-        str, typer.Option(help="recipe: of the fits; evidence: what acts are worth.")
-    ] = "recipe",
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Searches for a better recipe, or what acts are worth; goes on where it stopped."""
-    from api import printing
-    from training.tune import tune as search
-    from training.tune_evidence import tune_evidence
-
-    if what not in ("recipe", "evidence"):
-        raise typer.BadParameter("--what is recipe or evidence")
-    search = tune_evidence if what == "evidence" else search
-    found = search(home_of(context), trials=trials, timeout=timeout, seed=seed, console=console())
-    say(found.to_dict(), as_json, printing.tuned)
-
-
 @app.command(epilog="Exit code 0: promoted, 3: kept the champion, 4: another retrain runs.")
 def retrain(
     context: typer.Context,
@@ -214,14 +192,21 @@ def segments(
     product: Product,
     goal: Annotated[str, typer.Option(help="traffic, sales, awareness or loyalty.")] = "traffic",
     channel: Annotated[str | None, typer.Option(help="Only people seen on this network.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=100, help="As the product's targeting says if missing.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also the targeting, beside the defaults.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The best segments of a product, none the same people twice."""
     from api import printing
     from engine.operations.audiences import best_segments
 
-    answer = best_segments(_model(context), product, goal=goal, channel=channel, limit=limit)
+    answer = best_segments(
+        _model(context), product, goal=goal, channel=channel, limit=limit, explain=explain
+    )
     say(answer, as_json, printing.segments)
 
 
@@ -240,7 +225,8 @@ def audience(
 ) -> None:
     """Writes the people to address for a product, best first.
 
-    Who acted on the product already, as far as the model knows, is left out.
+    With neither share nor size there are as many as the product's targeting says. Who acted on
+    the product already, as far as the model knows, is left out.
     """
     import polars as pl
 

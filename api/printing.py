@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api.printing_targeting import explained
 from engine.errors import counted
 from engine.store.home import Home
 
@@ -86,9 +87,10 @@ def segments(answer: Answer) -> RenderableType:
             f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
             f"{one['overlap']:.0%}",
         )
+    shown: RenderableType = table
     if not answer["segments"]:
-        return Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
-    return table
+        shown = Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
+    return Group(shown, explained(answer["targeting"])) if "targeting" in answer else shown
 
 
 def curve(answer: Answer) -> RenderableType:

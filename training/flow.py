@@ -6,7 +6,7 @@ Never: two at once, a half-written version, or a champion lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +42,9 @@ from training.recipe import Recipe, load_recipe
 from training.report import steps, summary
 from training.said import read_said, with_wishes
 from training.warm import load_fitted, save_fitted
+
+Part = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""Takes events and gives those of them that are learned from."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,14 @@ def retrain(
         Busy: another retrain runs in this home.
         NothingToLearn: the log holds no likes, or too few users or products.
     """
+    from training.targeting import retune_when_due  # it gathers and learns as is done here
+
     with only_one(home.lock):
         recipe = load_recipe(home)
         settings = configs.load("training", home.root)
         sweep(home, keep=settings["models"].keep)
         compact(home)
+        retune_when_due(home, seed)
         material = gather(home, recipe, seed)
         start = load_fitted(home, champion(home)) if warm and versions(home) else {}
         total = 2 * len(plan_parts(material.pairs, material.features, recipe, seed)) + 4
@@ -119,14 +125,15 @@ def retrain(
     return outcome
 
 
-def gather(home: Home, recipe: Recipe, seed: int) -> Material:
-    """Reads the log and the tables and numbers what they hold.
+def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -> Material:
+    """Reads the log, or `only` a part of it, and the tables and numbers what they hold.
 
     Of people who did not agree to a profile nothing is learned, nor of accounts that are held.
     Evidence is weighed at the last event, so that a model depends on its data, not on the clock.
     """
     change, erasures = version(home)["events"], newest_erasure(home)
     events, held = hold_out(home, consented(home, scan_events(home), PROFILE))
+    events = only(events) if only else events
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
@@ -211,8 +218,11 @@ def _publish(
     settings: Mapping[str, configs.Section],
     tick: Tick,
 ) -> Outcome:
+    from training.targeting_apply import aim_products
+
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
     model = build_model(version, learned, material.pairs, material.source, recipe, home)
+    model = replace(model, targeting=aim_products(home, model, seed=material.source.seed))
     tick("segments")
     before = _champion(home)
     verdicts = judge_challenger(

@@ -27,11 +27,14 @@ from engine.operations.belonging import known_shares, memberships, newcomers_sha
 from engine.operations.lookup import index, near_ids, product_row, user_rows
 from engine.operations.newcomers import embed_newcomers
 from engine.operations.permits import may_be_embedded, withheld_ids
+from engine.operations.targeting import explain_targeting, targeting_of
 from engine.operations.withholding import closed, share_size_now, with_sizes_now, withheld
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
 
 Array = NDArray[Any]
+USUAL_GOAL = "traffic"
+ROUNDING = 1e-6  # of overlaps in single precision
 _SCORED = 1 << 18  # pairs in one block of `score_all`
 
 
@@ -39,21 +42,24 @@ def best_segments(
     model: Model,
     product_id: str,
     *,
-    goal: str = "traffic",
+    goal: str = USUAL_GOAL,
     channel: str | None = None,
-    limit: int = 10,
+    limit: int | None = None,
+    explain: bool = False,
 ) -> dict[str, Any]:
     """The best segments of a product for a goal, best first, none the same people twice.
 
     Without a channel this is what training has written down. With one, segments are measured
-    anew among the people seen on it, and everybody then means everybody there.
+    anew among the people seen on it, and everybody then means everybody there. Without a limit
+    there are as many as the product's targeting says, with no more overlap; `explain` tells
+    that targeting beside what holds where nothing is tuned.
 
     Raises:
         UnknownEntity: the product or the channel is not known.
         InvalidValue: the goal is not known, or the limit is below 1.
     """
     row = product_row(model, product_id)
-    if limit < 1:
+    if limit is not None and limit < 1:
         raise InvalidValue("limit", f"{limit} is below 1")
     if channel is None:
         known = index(model).best_starts
@@ -64,8 +70,12 @@ def best_segments(
         best = with_sizes_now(model, row, best)
     else:
         best = _best_on_channel(model, row, goal, channel)
+    if limit is None:
+        aim = targeting_of(model, row, goal)
+        best, limit = best.filter(pl.col(f.OVERLAP) <= aim.overlap + ROUNDING), aim.segments
     found = [_described(each) for each in best.head(limit).iter_rows(named=True)]
-    return {"product_id": product_id, **_stamp(model), "segments": found}
+    said = {"targeting": explain_targeting(model, row, goal)} if explain else {}
+    return {"product_id": product_id, **_stamp(model), **said, "segments": found}
 
 
 def _stamp(model: Model) -> dict[str, str]:
@@ -178,6 +188,9 @@ def audience(
 ) -> Audience:
     """The best users of a product: as many as a share of everybody, or so many people.
 
+    Without either they are as many as the product's targeting for the goal (`traffic` where none
+    is named) says, ranked as it says.
+
     People who had acted on the product when the model was learned are left out, unless
     `include_known`: of them the model knows what it was told. So are, always, those who are
     withheld. Where fewer people are left than asked for, they are the audience.
@@ -188,19 +201,23 @@ def audience(
 
     Raises:
         UnknownEntity: the product is not known.
-        InvalidValue: not exactly one of share and size is given, share is outside 0 to 1,
-            size is below 1, or the goal is not known.
+        InvalidValue: both share and size are given, share is outside 0 to 1, size is below 1,
+            or the goal is not known.
     """
     row = product_row(model, product_id)
+    chosen = None if goal is None else _goal(goal)
+    if share is None and size is None:
+        aim = targeting_of(model, row, goal or USUAL_GOAL)
+        share, chosen = aim.share, aim.ranked_for(chosen or _goal(USUAL_GOAL))
     count = _wanted(model.users.height, share, size)
-    product, user_terms, constant = _ranked_by(model, row, goal)
+    product, user_terms, constant = _ranked_by(model, row, chosen)
     barred = closed(model, row, include_known=include_known)
     rows, scores = best_users(model.embeddings, product, user_terms, count, exclude=barred)
     return Audience(model, row, rows, scores + np.float32(constant))
 
 
 def _wanted(users: int, share: float | None, size: int | None) -> int:
-    if (share is None) == (size is None):
+    if share is not None and size is not None:
         raise InvalidValue("share", "give either a share or a size")
     if share is not None:
         if not 0 < share <= 1:
@@ -211,11 +228,12 @@ def _wanted(users: int, share: float | None, size: int | None) -> int:
     return min(size, users)
 
 
-def _ranked_by(model: Model, row: int, goal: str | None) -> tuple[Array, Array, float]:
+def _ranked_by(
+    model: Model, row: int, chosen: dict[str, settings.Scalar] | None
+) -> tuple[Array, Array, float]:
     first, second = model.interest, model.probability
-    if goal is None:
+    if chosen is None:
         return first.products[row], first.user_terms, float(first.product_terms[row])
-    chosen = _goal(goal)
     weights = np.array([chosen["interest"], chosen["probability"]], np.float32)
     weights = weights / weights.sum() if weights.sum() > 0 else np.full(2, 0.5, np.float32)
     one, other = weights

@@ -102,6 +102,7 @@ class Model:
     metrics: dict[str, Any] = field(default_factory=dict)
     window: dict[str, Any] = field(default_factory=dict)
     as_of: str = ""
+    targeting: pl.DataFrame | None = None  # tuned, see `engine.operations.targeting`
     withheld: Withheld | None = None  # never on disk: who answers puts it beside what it mapped
 
 
@@ -132,6 +133,8 @@ def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
         "curves": model.segments.curves,
         "holdout": model.holdout,
     }
+    if model.targeting is not None:
+        frames["targeting"] = model.targeting
     return arrays, frames
 
 
@@ -271,7 +274,8 @@ def open_model(home: Home, version: str | None = None) -> Model:
         for name, content in manifest["files"].items()
         if name.endswith(".npy")
     }
-    frames = {name: _table(folder / f"{name}.arrow") for name in _FRAMES}
+    tuned = ("targeting",) if "targeting.arrow" in manifest["files"] else ()
+    frames = {name: _table(folder / f"{name}.arrow") for name in (*_FRAMES, *tuned)}
     try:
         model = _assemble(manifest, arrays, frames)
     except KeyError as error:
@@ -318,6 +322,7 @@ def _assemble(
         metrics=manifest["metrics"],
         window=manifest["window"],
         as_of=manifest["as_of"],
+        targeting=frames.get("targeting"),
     )
 
 

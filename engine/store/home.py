@@ -67,6 +67,11 @@ class Home:
         return self.studies / "actions.toml"
 
     @property
+    def targeting(self) -> Path:
+        """How wide tuning found audiences and lists should be, by goal, group and product."""
+        return self.studies / "targeting.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one retrain that may run."""
         return self.root / "retrain.lock"

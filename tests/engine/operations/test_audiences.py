@@ -158,7 +158,7 @@ def test_a_product_everybody_acted_on_has_nobody_left(world):
 
 @pytest.mark.parametrize(
     "question",
-    [{}, {"share": 0.1, "size": 5}, {"share": 0.0}, {"share": 1.01}, {"share": float("nan")},
+    [{"share": 0.1, "size": 5}, {"share": 0.0}, {"share": 1.01}, {"share": float("nan")},
      {"size": 0}, {"size": -3}, {"share": 0.1, "goal": "fame"}],
 )  # fmt: skip
 def test_a_question_without_sense_is_refused(model, question):
