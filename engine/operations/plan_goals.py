@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from engine.operations.plan_crowd import crowd_of
@@ -168,20 +169,31 @@ def _taken(rates: Rates, rows: Array) -> Rates:
 
 def _outcome(material: Material, request: PlanRequest) -> tuple[str | None, tuple[str, ...]]:
     """The column that the goal counts, nothing where results tell of it nothing, and notes."""
-    wanted = {"awareness": ("impressions",), "traffic": ("clicks",)}.get(
-        request.goal, ("sales", "conversions")
-    )
-    have = material.results
-    for name in wanted:
-        if name in have.columns and have.height > have[name].null_count():
-            more: tuple[str, ...] = ()
-            if name == "conversions":
-                more = ("Results tell of no sales; conversions were counted in their place.",)
-            return name, (*more, *_basis_notes(material))
-    if have.height == 0 or not material.tried.any():
-        return None, _basis_notes(material)
-    told = f"Results tell of no {wanted[0]}; they were not learned from."
-    return None, (told, *_basis_notes(material))
+    notes = _basis_notes(material)
+    usual = {"awareness": ("impressions",), "traffic": ("clicks",)}
+    wanted = usual.get(request.goal, ("sales", "conversions"))
+    told = [name for name in wanted if _tells(material.results, name)]
+    if (
+        "sales" in told
+        and not _whole(material.results["sales"])
+        and _tells(material.results, "conversions")
+    ):
+        text = "Sales in the results are amounts: conversions were counted, each worth its amount."
+        return "conversions", (text, *notes)
+    if told and told[0] != wanted[0]:
+        notes = ("Results tell of no sales; conversions were counted in their place.", *notes)
+    if not told and material.tried.any():
+        notes = (f"Results tell of no {wanted[0]}; they were not learned from.", *notes)
+    return (told[0] if told else None), notes
+
+
+def _tells(results: pl.DataFrame, column: str) -> bool:
+    return column in results.columns and results.height > results[column].null_count()
+
+
+def _whole(column: pl.Series) -> bool:
+    values = column.drop_nulls().cast(pl.Float64)
+    return bool((values == values.round()).all())
 
 
 def _basis_notes(material: Material) -> tuple[str, ...]:
@@ -259,10 +271,13 @@ def _worth(
     one, unit = np.ones(len(sums["rows"])), UNITS[request.goal]
     if request.goal == "loyalty":
         return one, unit if column is None else "repeat buyers, taken as sales"
-    if request.goal != "sales" or request.measure != "revenue":
+    amounts = column == "conversions" and sums["sales"].sum() > 0
+    if request.goal != "sales" or (request.measure != "revenue" and not amounts):
         return one, unit
     usual = material.settings["usual"]
-    sold, revenue = sums["sales"].sum(), sums["revenue"].sum()
-    mean = revenue / sold if sold > 0 and revenue > 0 else usual.value
+    money = sums["revenue"] if sums["revenue"].sum() > 0 else sums["sales"] * amounts
+    sold = sums[column] if column else sums["sales"]
+    mean = money.sum() / sold.sum() if sold.sum() > 0 and money.sum() > 0 else usual.value
     weight = max(usual.value_sales, 1e-9)
-    return (sums["revenue"] + weight * mean) / (sums["sales"] + weight), "revenue"
+    unit = "revenue" if request.measure == "revenue" else "sales"
+    return (money + weight * mean) / (sold + weight), unit

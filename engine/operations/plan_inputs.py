@@ -72,14 +72,15 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     results, notes = _results(home, request, now.date())
     fitting = _channels(home, request, facts, results)
     segments = _segments(model, request, int(chosen["plan"].segments))
-    tried = _tried(results)
-    channels = _used(request, fitting, tried, facts, int(chosen["plan"].channels))
+    named, tried = _pairs(results), _pairs(results.filter(pl.col("spend") > 0))
+    channels = _used(request, fitting, named, facts, int(chosen["plan"].channels))
     wanted = {segment["segment_id"]: segment for segment in segments}
     places = sorted(
-        {place for place in tried if request.channels is None or place[0] in channels}
+        {place for place in named if request.channels is None or place[0] in channels}
         | {(channel, segment) for channel in channels for segment in wanted}
-        | ({(channel, EVERYBODY) for channel in channels} if not tried and not wanted else set())
     )
+    bare = set(channels) - {channel for channel, _ in places}
+    places = sorted([*places, *((channel, EVERYBODY) for channel in bare)])
     return Material(
         places,
         results,
@@ -137,13 +138,9 @@ def _results(home: Home, request: PlanRequest, today: date) -> tuple[pl.DataFram
     return log, tuple(notes)
 
 
-def _tried(results: pl.DataFrame) -> set[tuple[str, str]]:
-    segment = (
-        pl.col(f.SEGMENT).fill_null(EVERYBODY)
-        if f.SEGMENT in results.columns
-        else (pl.lit(EVERYBODY).alias(f.SEGMENT))
-    )
-    pairs = results.filter(pl.col("spend") > 0).select(f.CHANNEL, segment).unique()
+def _pairs(results: pl.DataFrame) -> set[tuple[str, str]]:
+    segment = pl.col(f.SEGMENT) if f.SEGMENT in results.columns else pl.lit(None, pl.String)
+    pairs = results.select(f.CHANNEL, segment.fill_null(EVERYBODY).alias(f.SEGMENT)).unique()
     return set(pairs.iter_rows())
 
 
@@ -170,15 +167,15 @@ def _channels(
 def _used(
     request: PlanRequest,
     fitting: list[dict[str, Any]],
-    tried: set[tuple[str, str]],
+    named: set[tuple[str, str]],
     facts: dict[str, dict[str, Scalar]],
     most: int,
 ) -> list[str]:
-    """Channels of the plan: those asked for, else those with results, else those that fit best."""
+    """Channels of the plan: those asked for, else those in results, else those that fit best."""
     if request.channels is not None:
         return list(request.channels)
-    if tried:
-        return sorted({channel for channel, _ in tried})
+    if named:
+        return sorted({channel for channel, _ in named})
     sold = [
         each["channel"]
         for each in fitting

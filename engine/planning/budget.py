@@ -121,16 +121,26 @@ def allocate_concave(curves: Concave, limits: Limits) -> Allocation:
     """
     low, high, _, last = (part / CENTS for part in limits.box)
     prices = channel_prices(curves, limits)
-    sums = np.minimum(np.bincount(limits.channel, high, last.size), last)
+    sums = np.bincount(limits.channel, high, last.size)
+    # A channel that may have the whole budget does not bound it.
+    sums = np.where(last * CENTS >= limits.budget, sums, np.minimum(sums, last))
     market = Market(curves, (low, high), limits.channel, prices)
     if sums.sum() * CENTS <= limits.budget:
         price, spend = 0.0, market.spend(LEAST_PRICE, low)
     else:
         price, spend = market.clear(limits.budget / CENTS)
     cents = _in_cents(spend, limits, price)
-    value, at = float(curves.value(cents / CENTS).sum()), cents / CENTS
+    value, marginal = float(curves.value(cents / CENTS).sum()), curves.slope(cents / CENTS)
     bound = dual_bound(curves, limits, prices, price=price, near=spend)
-    return Allocation(cents, value, max(bound, value), price, curves.slope(at))
+    return Allocation(cents, value, max(bound, value), _next(limits, cents, marginal), marginal)
+
+
+def _next(limits: Limits, cents: Array, marginal: Array) -> float:
+    """What one more unit of budget brings: the best of those who could take it."""
+    sums = np.bincount(limits.channel, cents, limits.channel_high.size)
+    full = (sums >= limits.channel_high) & (limits.channel_high < limits.budget)
+    closed = (cents >= limits.high) & (limits.high < limits.budget)
+    return float(marginal[~closed & ~full[limits.channel]].max(initial=0.0))
 
 
 def _in_cents(spend: Array, limits: Limits, price: float) -> Array:

@@ -53,13 +53,13 @@ class Rates:
 def sum_funnel(
     results: pl.DataFrame, places: list[tuple[str, str]], today: date
 ) -> dict[str, Array]:
-    """Sums (n,) of spend, impressions, clicks, sales, revenue and rows of each placement.
+    """Sums (n,) of spend, of what it brought, and of rows of each placement, by column.
 
     A column that the results lack is zeros; so are placements without rows. Rows without spend
     are left out, since what they show was not bought.
     """
     keys = [f.CHANNEL, f.SEGMENT]
-    columns = (SPEND, "impressions", "clicks", "sales", "revenue")
+    columns = (SPEND, "impressions", "clicks", "conversions", "sales", "revenue")
     have = [name for name in columns if name in results.columns]
     known = pl.DataFrame(places, schema=dict.fromkeys(keys, pl.String), orient="row")
     segment = pl.col(f.SEGMENT) if f.SEGMENT in results.columns else pl.lit(None, pl.String)
@@ -70,7 +70,9 @@ def sum_funnel(
         .agg(pl.col(have).cast(pl.Float64).fill_null(0.0).sum(), pl.len().alias("rows"))
     )
     table = known.join(sums, on=keys, how="left", maintain_order="left")
-    found = {name: table[name].cast(pl.Float64).fill_null(0.0).to_numpy() for name in [*have, "rows"]}
+    found = {
+        name: table[name].cast(pl.Float64).fill_null(0.0).to_numpy() for name in [*have, "rows"]
+    }
     return {name: found.get(name, np.zeros(len(places))) for name in (*columns, "rows")}
 
 

@@ -17,7 +17,7 @@ from engine.planning.draws import Draws
 from engine.planning.rounding import CENTS, round_plan
 
 Array = NDArray[Any]
-ROUNDS, CLOSE, MOST_DRAWS, MOST_TERMS = 60, 1e-3, 200, 400_000
+ROUNDS, CLOSE, MOST_DRAWS, MOST_TERMS = (50, 400), 1e-3, 200, 400_000
 
 
 def allocate_careful(draws: Draws, limits: Limits, share: float, *, days: int) -> Allocation:
@@ -32,7 +32,8 @@ def allocate_careful(draws: Draws, limits: Limits, share: float, *, days: int) -
     count = len(part)
     weights, plan, bound = np.full(count, 1.0 / count), np.zeros(len(limits.low)), np.inf
     best, price = (-np.inf, plan), 0.0
-    for turn in range(1, ROUNDS + 1):
+    rounds = int(np.clip(MOST_TERMS // max(len(plan) * count, 1) * ROUNDS[0], *ROUNDS))
+    for turn in range(1, rounds + 1):
         found = allocate_concave(part.mixed(weights).over(days), limits)
         plan = plan + (found.cents - plan) / turn
         outcomes = part.outcome(plan / CENTS, days).sum(0)

@@ -1,0 +1,53 @@
+"""Plans for bad cases: better there than the plan for the mean, and certified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.planning.budget import allocate_concave
+from engine.planning.constraints import Wishes, read_limits
+from engine.planning.draws import Draws
+from engine.planning.exploring import explore
+from engine.planning.risk import allocate_careful, worst_weights
+
+NAMES = [("a", "sure"), ("a", "gamble")]
+
+
+def one_sure_one_gamble(draws: int = 100) -> Draws:
+    """The gamble brings more on average, and in every second world nothing."""
+    ceiling = np.vstack([np.full(draws, 10.0), np.tile([0.0, 30.0], draws // 2)])
+    return Draws(ceiling, np.full((2, draws), 100.0))
+
+
+def test_the_worst_share_is_weighed_in_full_and_in_part():
+    assert worst_weights(np.array([3.0, 1.0, 2.0, 4.0]), 0.375).tolist() == pytest.approx(
+        [0.0, 2 / 3, 1 / 3, 0.0]
+    )
+
+
+def test_a_careful_plan_leaves_the_gamble_and_does_better_in_bad_worlds():
+    draws, limits = one_sure_one_gamble(), read_limits(NAMES, 80.0, Wishes())
+    mean = allocate_concave(draws.mixed(np.full(100, 0.01)), limits)
+    careful = allocate_careful(draws, limits, 0.2, days=1)
+    assert mean.cents[1] > mean.cents[0]
+    assert careful.cents[0] > 7800
+    assert careful.gap < 5e-3
+    outcomes = draws.outcome(mean.spend).sum(0)
+    assert careful.value > outcomes @ worst_weights(outcomes, 0.2)
+
+
+def test_curiosity_moves_its_share_and_no_more():
+    draws, limits = one_sure_one_gamble(), read_limits(NAMES, 80.0, Wishes(maxima={NAMES[1]: 50.0}))
+    best = np.array([8000, 0])
+    found = explore(best, draws, limits, 0.2, days=1)
+    assert found.sum() == 8000
+    assert 0 < found[1] <= 1600
+    assert explore(best, draws, limits, 0.0, days=1).tolist() == best.tolist()
+
+
+def test_curiosity_keeps_locks_and_minima():
+    draws = one_sure_one_gamble()
+    limits = read_limits(NAMES, 80.0, Wishes(locks={NAMES[1]: 1.23}))
+    best = allocate_concave(draws.mixed(np.full(100, 0.01)), limits).cents
+    assert explore(best, draws, limits, 0.5, days=1)[1] == 123

@@ -1,0 +1,63 @@
+"""Least amounts of those that are on: exact where few, with a gap told where many."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from engine.errors import PlanInfeasible
+from engine.planning.budget import allocate_concave
+from engine.planning.constraints import Wishes, read_limits
+from engine.planning.curves import Curves
+from engine.planning.switches import allocate
+
+
+def planted(count: int, seed: int) -> tuple[Curves, list[tuple[str, str]]]:
+    random = np.random.default_rng(seed)
+    curves = Curves(random.lognormal(0, 1, (count, 4)), np.exp(np.linspace(1, 6, 4)))
+    return curves, [(f"c{at % 2}", f"s{at}") for at in range(count)]
+
+
+def best_of_all(curves: Curves, names, budget: float, starts: dict, high: dict) -> float:
+    """Every choice of switches, each solved by itself."""
+    best = -np.inf
+    for chosen in itertools.product((False, True), repeat=len(starts)):
+        minima, maxima = {}, dict(high)
+        for on, (place, start) in zip(chosen, starts.items(), strict=True):
+            (minima if on else maxima)[place] = start if on else 0.0
+        try:
+            limits = read_limits(names, budget, Wishes(minima=minima, maxima=maxima))
+        except PlanInfeasible:
+            continue
+        best = max(best, allocate_concave(curves, limits).value)
+    return best
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_switches_are_set_as_well_as_by_trying_all(seed):
+    curves, names = planted(5, seed)
+    starts = {place: 25.0 + 12 * at for at, place in enumerate(names[:4])} | {"c1": 90.0}
+    limits = read_limits(names, 150.0, Wishes(starts=starts, maxima={names[4]: 60.0}))
+    found = allocate(curves, limits, branches=200)
+    truth = best_of_all(curves, names, 150.0, starts, {names[4]: 60.0})
+    assert found.value == pytest.approx(truth, rel=1e-6)
+    assert found.bound >= truth * (1 - 1e-9)
+    on = found.cents[:4] > 0
+    assert (found.cents[:4][on] >= limits.start[:4][on]).all()
+
+
+def test_many_switches_keep_their_least_and_tell_the_gap():
+    curves, names = planted(120, 7)
+    limits = read_limits(names, 3000.0, Wishes(starts=dict.fromkeys(names, 60.0)))
+    found = allocate(curves, limits, branches=10)
+    assert ((found.cents == 0) | (found.cents >= 6000)).all()
+    assert found.cents.sum() == 300_000
+    assert 0 <= found.gap < 0.01
+
+
+def test_a_budget_below_every_start_is_told_so():
+    curves, names = planted(4, 1)
+    limits = read_limits(names, 10.0, Wishes(starts=dict.fromkeys(names, 60.0)))
+    assert allocate(curves, limits, branches=10).cents.sum() == 0
