@@ -49,7 +49,7 @@ def chain(worth: Array, loss: Array, posts: int) -> Array:
 
 
 def _starts(loss: Array) -> int:
-    """First posts so early in the week that what came before it may touch them."""
+    """How many hours a post is felt: so early in the week, the week before may touch a post."""
     return min(int(np.flatnonzero(loss)[-1]) + 1 if loss.any() else 0, loss.size - 1)
 
 
@@ -96,10 +96,13 @@ def _reached(worth: Array, loss: Array, most: int) -> Array:
     early = np.arange(starts)
     reached[1, early, early] = np.where(np.isfinite(worth[:starts]), 0.0, -np.inf)
     reached[1, starts, starts:] = worth[starts:]
-    if most >= _TWO:
-        for hour in range(1, size):
-            before = reached[1:-1, :, :hour] + step[:hour, hour]
-            reached[2:, :, hour] = before.max(axis=2)
+    far = np.full(reached[1:-1, :, 0].shape, -np.inf)  # best of those so long ago that all is left
+    for hour in range(1, size if most >= _TWO else 1):
+        near = max(0, hour - starts)
+        if near:
+            far = np.maximum(far, reached[1:-1, :, near - 1])
+        before = reached[1:-1, :, near:hour] + step[near:hour, hour]
+        reached[2:, :, hour] = np.maximum(before.max(axis=2, initial=-np.inf), far + worth[hour])
     return reached
 
 

@@ -37,7 +37,7 @@ from engine.settings import Section
 Array = NDArray[Any]
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WORK_UNIT = 0.05  # hours of work are counted in steps of three minutes
-_NOTHING_LOST, _WORTH_TELLING, _MOST = 1e-3, 0.01, 1000
+_NOTHING_LOST, _MOST = 0.01, 1000
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,6 @@ def _reason(row: dict[str, Any], week: Week, apart: int, left: float, level: flo
     holiday = week.holidays.get(week.day(row[WEEKDAY]))
     if holiday:
         parts.append(f"a holiday: {holiday}")
-    if left <= 1 - _WORTH_TELLING:
+    if left <= 1 - _NOTHING_LOST:
         parts.append(f"loses {1 - left:.0%} to the post {apart} hours before")
     return "; ".join(parts)
