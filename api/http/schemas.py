@@ -59,7 +59,9 @@ class UserPath(Asked):
 class SegmentsQuery(Asked):
     goal: Goal = Field("traffic", description="What the campaign is after")
     channel: Word | None = Field(None, description="Only people seen on this channel")
-    limit: int = Field(10, ge=1, le=100, description="At most so many segments")
+    limit: int | None = Field(
+        None, ge=1, le=100, description="At most so many; else as the product's targeting says"
+    )
 
 
 class AudienceQuery(Asked):
