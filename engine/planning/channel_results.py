@@ -25,15 +25,16 @@ OUTCOMES = {
     "loyalty": ("conversions", "sales", "clicks"),
 }
 """What is counted for a goal: the first of these columns that holds a number above zero."""
+CURRENCY = "currency"
 
 
 @dataclass(frozen=True)
 class Efficiency:
     """Outcomes for each unit of money by channel, in the order asked.
 
-    `mean` and `spread` are of its logarithm, against a level that all channels share; `weight`
-    how far results have moved it from what was expected: 0 not at all, 1 all the way. `outcomes`
-    and `spend` are sums of what came in, undiscounted.
+    `mean` and `spread` are of its logarithm, against a level that all channels share; `weight` is
+    the part of the variance that results took away. `outcomes` and `spend` are sums of what came
+    in, undiscounted.
     """
 
     outcome: str
@@ -65,9 +66,9 @@ def learn_efficiency(
     """Shrinks what channels brought towards what was expected of them, as far as it is noise.
 
     With y the logarithm of outcomes for each unit of money, `y = level + expected + own + noise`:
-    the level (flat) takes up currency and skill, own the channel's spread, noise counts, days and
-    campaigns. All is Gaussian, so that the answer is exact (Gelman et al., Bayesian Data
-    Analysis, 2013, section 5.4). One channel alone tells the level and nothing of itself.
+    the level of each currency (flat) takes up prices and skill, own the channel's spread, noise
+    counts, days and campaigns. All is Gaussian, so that the answer is exact (Gelman et al.,
+    Bayesian Data Analysis, 2013, section 5.4). One channel alone tells nothing of itself.
 
     Args:
         results: rows of `frames.RESULTS`; rows without money are passed over.
@@ -77,51 +78,71 @@ def learn_efficiency(
         past: section of the settings.
     """
     mean, spread = (np.array(part, float) for part in expected)
-    sums = _sums(results, channels, outcome, past)
-    paid = sums["spend"] > 0
-    weight, spread_after = np.zeros(len(channels)), spread.copy()
-    if paid.any():
-        rate = np.log((sums["weighed"] + 0.5) / np.where(paid, sums["weighed_spend"], 1.0))
-        noise = (
-            1 / (sums["effective"] + 0.5)
-            + float(past.daily_spread) ** 2 / np.maximum(sums["days"], 1)
-            + float(past.campaign_spread) ** 2 / np.maximum(sums["campaigns"], 1)
+    told = _told(results, outcome, past)
+    sums = {name: np.zeros(len(channels)) for name in ("outcomes", "spend")}
+    places = {name: at for at, name in enumerate(channels)}
+    rows = [row for row in told.iter_rows(named=True) if row[f.CHANNEL] in places]
+    for row in rows:
+        for name, total in sums.items():
+            total[places[row[f.CHANNEL]]] += row[name]
+    own, variance = _separate(rows, places, (mean, spread), past)
+    weight = np.where(sums["spend"] > 0, np.clip(1 - variance / spread**2, 0.0, 1.0), 0.0)
+    return Efficiency(outcome, mean + own, np.sqrt(variance), weight, **sums)
+
+
+def _separate(
+    rows: list[dict[str, Any]],
+    places: dict[str, int],
+    expected: tuple[Array, Array],
+    past: Section,
+) -> tuple[Array, Array]:
+    """What is each channel's own, and its variance, beside the level of each currency."""
+    mean, spread = expected
+    currencies = sorted({row[CURRENCY] for row in rows})
+    design = np.zeros((len(rows), mean.size + len(currencies)))
+    seen, noise = np.zeros(len(rows)), np.ones(len(rows))
+    for at, row in enumerate(rows):
+        place = places[row[f.CHANNEL]]
+        design[at, [place, mean.size + currencies.index(row[CURRENCY])]] = 1.0
+        seen[at] = np.log((row["weighed"] + 0.5) / row["weighed_spend"]) - mean[place]
+        noise[at] = (
+            1 / (row["effective"] + 0.5)
+            + float(past.daily_spread) ** 2 / row["days"]
+            + float(past.campaign_spread) ** 2 / row["campaigns"]
         )
-        trust = np.where(paid, 1 / (spread**2 + noise), 0.0)
-        level = float(trust @ (rate - mean) / trust.sum())
-        weight = np.where(paid, spread**2 * trust, 0.0)
-        moved = mean + weight * (rate - mean - level)
-        variance = spread**2 * (1 - weight) + weight**2 / trust.sum()
-        spread_after = np.sqrt(np.where(paid, variance, spread**2))
-        mean = np.where(paid, moved, mean)
-    return Efficiency(outcome, mean, spread_after, weight, sums["outcomes"], sums["spend"])
+    before = np.concatenate([spread**-2.0, np.zeros(len(currencies))])
+    covariance = np.linalg.inv(design.T @ (design / noise[:, None]) + np.diag(before))
+    found = covariance @ (design.T @ (seen / noise))
+    return found[: mean.size], np.diag(covariance)[: mean.size].copy()
 
 
-def _sums(
-    results: pl.DataFrame | None, channels: Sequence[str], outcome: str, past: Section
-) -> dict[str, Array]:
-    names = ("outcomes", "spend", "weighed", "weighed_spend", "effective", "days", "campaigns")
-    if results is None or results.is_empty() or outcome not in results.columns:
-        return {name: np.zeros(len(channels)) for name in names}
+def _told(results: pl.DataFrame | None, outcome: str, past: Section) -> pl.DataFrame:
+    """Sums of the paid rows of each channel and currency; older ones count less."""
+    if results is None or outcome not in results.columns:
+        return pl.DataFrame()
     age = (pl.col("date").max() - pl.col("date")).dt.total_days()
-    paid = results.filter(pl.col("spend") > 0).with_columns(
-        weight=0.5 ** (age / float(past.half_life_days)),
-        count=pl.col(outcome).fill_null(0).cast(pl.Float64),
-        campaign=pl.col("campaign_id").fill_null("")
-        if "campaign_id" in results.columns
-        else pl.lit(""),
+    optional = {name: pl.lit("") for name in ("campaign_id", CURRENCY) if name not in results}
+    paid = (
+        results.with_columns(**optional)
+        .filter(pl.col("spend") > 0)
+        .with_columns(
+            pl.col("campaign_id", CURRENCY).fill_null(""),
+            weight=0.5 ** (age / float(past.half_life_days)),
+            count=pl.col(outcome).fill_null(0).cast(pl.Float64),
+        )
     )
-    weighed = pl.col("weight") * pl.col("count")
+    weight, weighed = pl.col("weight"), pl.col("weight") * pl.col("count")
     squared = (pl.col("weight") ** 2 * pl.col("count")).sum()
-    by_channel = paid.group_by(f.CHANNEL).agg(
-        outcomes=pl.col("count").sum(),
-        spend=pl.col("spend").sum(),
-        weighed=weighed.sum(),
-        weighed_spend=(pl.col("weight") * pl.col("spend")).sum(),
-        effective=pl.when(squared > 0).then(weighed.sum() ** 2 / squared).otherwise(0.0),
-        days=pl.col("weight").sum() ** 2 / (pl.col("weight") ** 2).sum(),
-        campaigns=pl.col("campaign").n_unique().cast(pl.Float64),
+    return (
+        paid.group_by(f.CHANNEL, CURRENCY)
+        .agg(
+            outcomes=pl.col("count").sum(),
+            spend=pl.col("spend").sum(),
+            weighed=weighed.sum(),
+            weighed_spend=(weight * pl.col("spend")).sum(),
+            effective=pl.when(squared > 0).then(weighed.sum() ** 2 / squared).otherwise(0.0),
+            days=weight.sum() ** 2 / (weight**2).sum(),
+            campaigns=pl.col("campaign_id").n_unique().cast(pl.Float64),
+        )
+        .sort(f.CHANNEL, CURRENCY)
     )
-    asked = pl.DataFrame({f.CHANNEL: list(channels)}, schema={f.CHANNEL: pl.String})
-    rows = asked.join(by_channel, on=f.CHANNEL, how="left", maintain_order="left").fill_null(0.0)
-    return {name: rows[name].to_numpy().astype(float) for name in names}

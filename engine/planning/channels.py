@@ -282,7 +282,8 @@ def _told(
     minimum = facts.get("minimum_spend")
     short = question.budget is not None and minimum is not None and question.budget < float(minimum)
     moved, seen = float(evidence.efficiency.weight[place]), int(evidence.seen[place])
-    basis = "results" if moved > 0.5 else "mixed" if moved > 0 or seen >= 0 else "prior"
+    told = evidence.efficiency.spend[place] > 0 or seen >= 0
+    basis = "results" if moved > 0.5 else "mixed" if told else "prior"
     share = evidence.share[place]
     return {
         "channel": name,

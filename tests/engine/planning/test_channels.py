@@ -112,6 +112,19 @@ def test_another_currency_is_the_same_answer():
         assert other[name]["score"] == pytest.approx(one[name]["score"], rel=1e-6)
 
 
+def test_results_in_two_currencies_are_not_thrown_together():
+    """Planted: x brings twice as much; half of the channels were paid in rials."""
+    clicks = {name: 1.0 for name in FACTS} | {"x": 2.0}
+    rows = results(clicks, days=60).with_columns(currency=pl.lit("EUR"))
+    later = results(clicks, days=60, seed=1).with_columns(
+        pl.col("spend") * 1e6, currency=pl.lit("IRR")
+    )
+    mixed = pl.concat([rows, later.filter(pl.col("channel").is_in(["x", "reddit", "eitaa"]))])
+    one, other = by_name(fit(results=rows)), by_name(fit(results=mixed))
+    for name in FACTS:
+        assert other[name]["score"] == pytest.approx(one[name]["score"], rel=0.15)
+
+
 def test_one_channel_alone_tells_nothing_of_itself_against_the_others():
     one = by_name(fit(results=results({"x": 9.0})))
     assert one["x"]["score"] == pytest.approx(by_name(fit())["x"]["score"], rel=1e-6)
