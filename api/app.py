@@ -17,7 +17,7 @@ import structlog
 from flask import Flask
 
 from api import problems
-from api.http import access, consent, docs, health, intake, products, users
+from api.http import access, consent, docs, health, intake, plans, products, users
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
 from api.http.desk import Desk
@@ -68,11 +68,13 @@ def create_app(
     )
     desk = Desk(holder, answers=answers, valid_hours=chosen["models"].valid_hours)
     newcomers_of = home if chosen["newcomers"].fold_in else None
+    hatch = _hatch(home, chosen["intake"])
     nouns = [
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         users.routes(desk, newcomers_of),
         consent.routes(home),
-        intake.routes(_hatch(home, chosen["intake"])),
+        intake.routes(hatch),
+        plans.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
         health.routes(desk, metrics),
     ]
     app, needed = _with_routes(nouns)
@@ -83,8 +85,7 @@ def create_app(
     gate = _gate(ring, needed, chosen["limits"], share=1 / workers)
     access.install(app, gate)
     shelf = Shelf(app.wsgi_app, holder, answers, gate)
-    turns = _turns(shelf, chosen["server"])
-    app.wsgi_app = Edge(turns, metrics, log)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = Edge(_turns(shelf, chosen["server"]), metrics, log)  # type: ignore[method-assign, assignment]
     return app
 
 

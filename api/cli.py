@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import people, tuning
+from api import people, planning, tuning
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
 people.register(app)
+planning.register(app)
 tuning.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)

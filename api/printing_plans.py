@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from api.pages.digest import Answer, allocation, outcome_of, weeks
+from api.pages.digest import Answer, allocation, curve, weeks
 from api.pages.wording import Wording, wording
 from engine.errors import counted, shown
 
@@ -45,7 +45,7 @@ def plan(answer: Answer) -> RenderableType:
 
 
 def _head(answer: Answer, words: Wording) -> Text:
-    outcome = words.choose("outcomes", outcome_of(answer))
+    outcome = words.choose("outcomes", answer["unit"])
     money = words.money(answer["budget"], answer["currency"])
     goal = words.choose("goals", answer["goal"])
     model = f"\nmodel {answer['model_version']}" if answer["model_version"] else ""
@@ -60,24 +60,22 @@ def _head(answer: Answer, words: Wording) -> Text:
 
 def _rows(answer: Answer, words: Wording) -> RenderableType:
     told = allocation(answer, most=MOST_ROWS)
+    unit = words.choose("outcomes", answer["unit"])
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("placement", ratio=1, overflow="fold")
-    for name in ("spend", "", words.choose("outcomes", outcome_of(answer)), "next", "by"):
+    for name in ("spend", "", unit, "next", "by"):
         table.add_column(name, justify="left" if name in ("", "by") else "right", no_wrap=True)
     for row in told["rows"]:
+        name = shown(row.get("name") or row["segment_id"] or words.say("plan.nobody"))
         table.add_row(
-            Text.assemble(
-                shown(row.get("name") or row["segment_id"] or "all people"),
-                "\n",
-                (shown(row["channel"]), "dim"),
-            ),
+            Text.assemble(name, (f" · {shown(row['channel'])}", "dim")),
             words.money(row["spend"]),
             _bar(row["spend"] / told["most_spend"], BAR),
-            f"{words.number(row['expected'])}\n{_between(row, words)}" if row["spend"] else "",
+            f"{words.number(row['expected'])} ({_between(row, words)})" if row["spend"] else "",
             words.number(row["marginal"]),
             SHORT_STATUS.get(row["status"], row["status"]),
         )
-    below = [f"next: {words.choose('outcomes', outcome_of(answer))} by one more unit of money"]
+    below = [f"next: {words.choose('outcomes', answer['unit'])} by one more unit of money"]
     if told["rest"]:
         count, spend = told["rest"]["count"], words.money(told["rest"]["spend"])
         below.insert(
@@ -89,19 +87,18 @@ def _rows(answer: Answer, words: Wording) -> RenderableType:
 
 
 def _curve(answer: Answer, words: Wording) -> list[RenderableType]:
-    points = answer["curve"]
-    if len(points) < 2:
+    points = curve(answer)
+    if not points:
         return []
     table = Table.grid(padding=(0, 2))
     most = max(point["upper"] for point in points) or 1
-    nearest = min(points, key=lambda point: abs(point["budget"] - answer["budget"]))
     for point in points:
         table.add_row(
             Text(words.money(point["budget"]), justify="right"),
             _whisker(point, most),
             Text(words.number(point["expected"]), justify="right"),
             f"({_between(point, words)})",
-            "◀ this plan" if point is nearest else "",
+            "◀ this plan" if point["chosen"] else "",
         )
     return [Text(f"\n{words.say('curve.title')}", style="bold"), table]
 
@@ -172,12 +169,15 @@ def _cell(week: dict[str, Any], place: tuple[int, int]) -> tuple[str, str]:
 
 def _proof(answer: Answer, words: Wording) -> Text:
     told = allocation(answer, most=0)
+    gap = words.percent(answer["gap"], decimals=3)
     left = f"; {words.money(told['unspent'])} not spent" if told["unspent"] else ", to the cent"
+    careful = "" if answer["objective"] == "mean" else f" ({answer['objective']})"
     return Text.assemble(
         ("\nProof", "bold"),
         f"  rows add up to {words.money(told['sum'])} of {words.money(answer['budget'])}{left}\n",
-        f"       no split of this money brings more than {words.number(answer['bound'])};\n"
-        f"       at most {words.percent(answer['gap'], decimals=3)} of that is left on the table",
+        f"       no split of this money brings more than {words.number(answer['bound'])}{careful}, "
+        f"{words.number(answer['value'])} was found;\n"
+        f"       gap {gap}: no more than that of it is left on the table",
     )
 
 

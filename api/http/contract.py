@@ -7,7 +7,7 @@ Never: a route without a scope, unless it is named open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 import pydantic_core
@@ -187,6 +187,14 @@ class Noun(APIBlueprint):
             return cast("View", declare(view))
 
         return decorate
+
+    def make(
+        self, rule: str, scope: str, answers: dict[int, Any], refusals: tuple[int, ...] = ()
+    ) -> Callable[[View], View]:
+        """A POST route whose answer is given once under an `Idempotency-Key`."""
+        told = answers | _refused(scope, (*BODY, 409, *refusals))
+        extra = {"parameters": [one for one in HANDED if one["name"] == "Idempotency-Key"]}
+        return self._route(partial(self.post, openapi_extensions=extra), rule, scope, told)
 
     def remove(self, rule: str, scope: str, answers: dict[int, Any]) -> Callable[[View], View]:
         """A DELETE route: afterwards it is gone, whether or not it was there."""

@@ -14,11 +14,6 @@ MOST_WITHOUT = 5
 """Of the placements that get nothing, those are shown where the next unit brings most."""
 
 
-def outcome_of(answer: Answer) -> str:
-    """What the figures of a plan count: its goal, or revenue where sales are measured by it."""
-    return str(answer.get("measure") or "sales") if answer["goal"] == "sales" else answer["goal"]
-
-
 def allocation(answer: Answer, *, most: int) -> dict[str, Any]:
     """Rows with money, some without, what the others add up to, and the scales of the bars."""
     rows = answer["allocation"]
@@ -42,6 +37,17 @@ def allocation(answer: Answer, *, most: int) -> dict[str, Any]:
         "most_upper": max((row["upper"] or 0 for row in funded[:most]), default=0) or 1,
         "most_next": max((row["marginal"] or 0 for row in rows), default=0) or 1,
     }
+
+
+def curve(answer: Answer) -> list[dict[str, Any]]:
+    """The points of the curve by budget, the plan's own among them, which is `chosen`."""
+    names = ("expected", "lower", "upper")
+    own = {"budget": answer["budget"], "chosen": True} | {name: answer[name] for name in names}
+    others = [point for point in answer["curve"] if point["budget"] != own["budget"]]
+    if not others:
+        return []
+    points = [own, *(point | {"chosen": False} for point in others)]
+    return sorted(points, key=lambda point: float(point["budget"]))
 
 
 def weeks(answer: Answer, *, shades: int, most: int) -> list[dict[str, Any]]:

@@ -43,10 +43,11 @@ def page(answer: Answer, language: str = "en") -> str:
         .render(
             w=words,
             plan=answer,
-            outcome=words.choose("outcomes", digest.outcome_of(answer)),
+            outcome=words.choose("outcomes", answer["unit"]),
             end=_day(answer["start"]) + timedelta(answer["days"] - 1),
             allocation=digest.allocation(answer, most=MOST_ROWS),
             curve=_curve(answer, words),
+            points=digest.curve(answer),
             pacing=_pacing(answer, words),
             weeks=digest.weeks(answer, shades=SHADES, most=MOST_WEEKS),
             style=Markup(style),

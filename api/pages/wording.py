@@ -20,6 +20,7 @@ from engine.planning.calendars import to_jalali
 LANGUAGES = ("en", "fa")
 PERSIAN = str.maketrans("0123456789,.%", "۰۱۲۳۴۵۶۷۸۹٬٫٪")
 NOTHING = "–"
+LEAST = 0.0001
 FINEST = 2
 """Significant figures of what is less than one."""
 
@@ -64,6 +65,8 @@ class Wording:
         """A figure, to the precision that its size deserves; a dash where there is none."""
         if value is None or not math.isfinite(value):
             return NOTHING
+        if decimals is None and 0 < abs(value) < LEAST:
+            return self._digits(f"<{LEAST:f}".rstrip("0"))
         return self._digits(f"{value:,.{_decimals(value) if decimals is None else decimals}f}")
 
     def count(self, count: int) -> str:
@@ -83,6 +86,9 @@ class Wording:
         """A share of one as a percentage."""
         if value is None or not math.isfinite(value):
             return NOTHING
+        least = 10.0 ** (-2 - decimals)
+        if 0 < value < least / 2:
+            return self._digits(f"<{least:.{decimals}%}")
         return self._digits(f"{value:.{decimals}%}")
 
     def short(self, value: float) -> str:
@@ -129,4 +135,4 @@ def _decimals(value: float) -> int:
         return 0
     if size >= 1:
         return 1
-    return min(8, FINEST - 1 - math.floor(math.log10(size)))
+    return min(6, FINEST - 1 - math.floor(math.log10(size)))

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from engine import frames as f
@@ -71,7 +72,7 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
             {"date": (material.start + timedelta(days=day)).isoformat(), "spend": cents / CENTS}
             for day, cents in enumerate(days.tolist())
         ],
-        "schedule": _schedule(home, request, material, found),
+        **_week(home, request, material, found),
         "channels": material.channels,
     }
 
@@ -118,26 +119,30 @@ def _statuses(limits: Limits, found: Forecast) -> Array:
     )
 
 
-def _schedule(
+def _week(
     home: Home, request: PlanRequest, material: Material, found: Forecast
-) -> list[dict[str, Any]]:
-    """Posts of the first week on the channels that get most, weighed by their money."""
-    if request.posts == 0:
-        return []
+) -> dict[str, list[dict[str, Any]]]:
+    """Posts of the first week on the channels that get most, weighed by their money.
+
+    Beside them the response of every hour on the channels that have a post.
+    """
     spend: dict[str, int] = {}
     for (channel, _), cents in zip(material.places, found.cents.tolist(), strict=True):
         spend[channel] = spend.get(channel, 0) + cents
     used = sorted((c for c in spend if spend[c] > 0), key=lambda c: (-spend[c], c))[:SCHEDULED]
-    if not used:
-        return []
+    if not used or request.posts == 0:
+        return {"schedule": [], "hours": []}
     ground = ground_of(home)
     places = [(channel, None) for channel in used]
     response = hour_response(hours_of(home, ground, material.now), placements=places, ground=ground)
     mean = sum(spend[channel] for channel in used) / len(used)
-    return plan_schedule(
+    posts = plan_schedule(
         response,
         start=material.start,
         ground=ground,
         team=Team(posts=request.posts),
         weights={(channel, None): spend[channel] / mean for channel in used},
     )
+    posted = {post[f.CHANNEL] for post in posts}
+    hours = response.filter(pl.col(f.CHANNEL).is_in(posted))
+    return {"schedule": posts, "hours": hours.to_dicts()}

@@ -29,6 +29,9 @@ def an_answer(
     expected = sum(row["expected"] for row in rows)
     answer: dict[str, Any] = {
         "goal": "sales",
+        "measure": "sales",
+        "spent": budget,
+        "product_id": None,
         "currency": "EUR",
         "budget": budget,
         "days": days,
@@ -41,6 +44,13 @@ def an_answer(
         "expected": expected,
         "lower": expected * 0.88,
         "upper": expected * 1.13,
+        "unit": "sales",
+        "interval": 0.8,
+        "exploration": 0.05,
+        "objective": "mean",
+        "optimum": expected,
+        "value": expected,
+        "price": 0.021,
         "bound": expected * 1.0004,
         "gap": 0.0004,
         "curve": [_point(budget * step / 6, budget, expected) for step in range(13)],
@@ -70,6 +80,9 @@ def _row(number: int, weight: float, budget: float, name: str) -> dict[str, Any]
         "lower": expected * 0.7,
         "upper": expected * 1.4,
         "marginal": 0.021 if weight else 0.004,
+        "impressions": 1000.0 * expected,
+        "clicks": 10.0 * expected,
+        "tried": number != 3,
         "status": STATUS[number % len(STATUS)] if weight else "off",
     }
 
@@ -91,6 +104,7 @@ def _slot(number: int, start: date, name: str) -> dict[str, Any]:
         "expected": 1.9 - number / 10,
         "lower": 1.4 - number / 10,
         "upper": 2.5 - number / 10,
+        "date": day.isoformat(),
         "reason": f"evenings of {CHANNELS[number % 3]} answer 1.9 times as much",
     }
 
@@ -103,6 +117,8 @@ def _hour(number: int, name: str) -> dict[str, Any]:
         "segment_id": None,
         "weekday": weekday,
         "hour": hour,
+        "on_holiday": expected,
+        "seen": 120.0,
         "expected": expected,
         "lower": expected * 0.8,
         "upper": expected * 1.25,

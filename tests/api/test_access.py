@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.api.conftest import Asker
 
 SEGMENTS = "/v1/products/product-003/segments"
 ERASURE = "/v1/users/user-00001"
+PLANS = "/v1/plans"
 HANDED_IN = ("events", "results", "users", "products", "follows")
 ROUTES = {
     SEGMENTS: "segments:read",
@@ -24,6 +26,9 @@ ROUTES = {
     "/v1/users:segments": "segments:read",
     "/v1/users/user-00001/consent": "events:write",
     ERASURE: "events:write",
+    PLANS: "campaigns:write",
+    "/v1/products/product-003/channels": "segments:read",
+    "/v1/products/product-003/schedule": "segments:read",
     **{f"/v1/{rows}": "events:write" for rows in HANDED_IN},
 }
 OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/start.js")
@@ -32,7 +37,8 @@ OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/star
 def _send(ask: Asker, path: str, authorization: str | None) -> int:
     headers = {} if authorization is None else {"Authorization": authorization}
     nothing: list[str] = []
-    body = {"user_ids": ["user-00001"]} if path.endswith(":segments") else None
+    body: Any = {"user_ids": ["user-00001"]} if path.endswith(":segments") else None
+    body = {"goal": "sales", "budget": 9, "days": 2} if path == PLANS else body
     body = nothing if path.removeprefix("/v1/") in HANDED_IN else body
     method = "DELETE" if path == ERASURE else "GET" if body is None else "POST"
     return ask.client.open(path, method=method, headers=headers, json=body).status_code

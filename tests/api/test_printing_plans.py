@@ -38,8 +38,8 @@ def test_the_proof_and_the_sums_are_told() -> None:
     assert "16,800.00 EUR over 14 days from 2026-11-23, for sales" in text
     assert "1,392 sales expected" in text
     assert "rows add up to 16,800.00 of 16,800.00, to the cent" in text
-    assert "no split of this money brings more than 1,393" in text
-    assert "0.040% of that is left" in text
+    assert "no split of this money brings more than 1,393, 1,392 was found" in text
+    assert "gap 0.040%: no more than that" in text
     less = an_answer()
     less["allocation"][0]["spend"] -= 100.0
     assert "16,700.00 of 16,800.00; 100.00 not spent" in drawn(less)
@@ -76,7 +76,7 @@ def test_signs_that_turn_a_line_around_are_spelled_out() -> None:
 def test_a_plan_of_nothing_is_printed_all_the_same() -> None:
     answer = an_answer(
         allocation=[], curve=[], pacing=[], schedule=[], hours=[], channels=[], notes=[],
-        expected=0.0, lower=0.0, upper=0.0, bound=0.0, gap=0.0, currency=None,
+        expected=0.0, lower=0.0, upper=0.0, bound=0.0, value=0.0, gap=0.0, currency=None,
         model_version=None, as_of=None,
     )  # fmt: skip
     text = drawn(answer)

@@ -278,6 +278,7 @@ EMPTY: dict[str, Any] = {
     "lower": 0.0,
     "upper": 0.0,
     "bound": 0.0,
+    "value": 0.0,
     "gap": 0.0,
     "currency": None,
     "model_version": None,
