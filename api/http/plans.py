@@ -30,6 +30,7 @@ from engine.operations.plan_request import (
 from engine.operations.plans import make_plan
 from engine.operations.replies import answer_once
 from engine.store.artefacts import Model
+from engine.store.home import Home
 from engine.store.inbox import Inbox, Reply
 
 MOST_LIMITS = 10_000
@@ -272,6 +273,11 @@ def routes(desk: Desk, inbox: Inbox, *, replay_hours: float) -> Noun:
         reply = answer_once(inbox, ticket, answer)
         return Whole(reply.body, status=reply.status, mimetype=reply.media_type)
 
+    _add_outlets(noun, desk, home)
+    return noun
+
+
+def _add_outlets(noun: Noun, desk: Desk, home: Home) -> None:
     @noun.read("/products/<id:product_id>/channels", "segments:read", {200: Networks})
     def channels(path: ProductPath, query: ChannelsQuery) -> Response:
         """Networks for a product, best first, each with reason and interval."""
@@ -297,8 +303,6 @@ def routes(desk: Desk, inbox: Inbox, *, replay_hours: float) -> Noun:
             lambda model: product_schedule(home, model, path.product_id, week, now=now),
             keep=query.start is not None,
         )
-
-    return noun
 
 
 def _model(desk: Desk, product_id: str | None) -> Model | None:

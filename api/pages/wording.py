@@ -66,7 +66,7 @@ class Wording:
         if value is None or not math.isfinite(value):
             return NOTHING
         if decimals is None and 0 < abs(value) < LEAST:
-            return self._digits(f"<{LEAST:f}".rstrip("0"))
+            return self.say("short.less", number=self._digits(f"{LEAST:f}".rstrip("0")))
         return self._digits(f"{value:,.{_decimals(value) if decimals is None else decimals}f}")
 
     def count(self, count: int) -> str:
@@ -88,7 +88,7 @@ class Wording:
             return NOTHING
         least = 10.0 ** (-2 - decimals)
         if 0 < value < least / 2:
-            return self._digits(f"<{least:.{decimals}%}")
+            return self.say("short.less", number=self._digits(f"{least:.{decimals}%}"))
         return self._digits(f"{value:.{decimals}%}")
 
     def short(self, value: float) -> str:
