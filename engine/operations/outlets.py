@@ -69,20 +69,21 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
 
 def seen_on(model: Model, product_id: str, *, goal: str, home: Home) -> Seen | None:
     """How many of a product's audience were seen on each network; nothing where none was told."""
-    return _seen(model, _people(home, model, product_id, goal))
+    return _seen(model, _people(model, product_id, goal))
 
 
-def _people(home: Home, model: Model, product_id: str, goal: str) -> Audience:
-    share = settings.load("targeting", home.root)["default"].share
-    return audience(model, product_id, share=share, goal=goal, include_known=True)
+def _people(model: Model, product_id: str, goal: str) -> Audience:
+    return audience(model, product_id, goal=goal, include_known=True)  # as wide as targeting says
 
 
 def _seen(model: Model, people: Audience) -> Seen | None:
-    seen = model.users[CHANNELS].gather(people.rows).explode(empty_as_null=True).drop_nulls()
-    if not seen.len():
+    """People of an audience on every channel that the model knows, be there none."""
+    known = model.users[CHANNELS].explode(empty_as_null=True).drop_nulls().unique().sort()
+    if not known.len():
         return None
-    counts = seen.value_counts(name="people").sort(CHANNELS)
-    return Seen(people.rows.size, dict(counts.iter_rows()))
+    seen = model.users[CHANNELS].gather(people.rows).explode(empty_as_null=True).drop_nulls()
+    counts = dict(seen.value_counts(name="people").iter_rows())
+    return Seen(people.rows.size, {name: counts.get(name, 0) for name in known})
 
 
 def _words(model: Model, row: int) -> tuple[str, ...]:
@@ -124,7 +125,7 @@ def product_schedule(
         InvalidValue: the zone does not exist, or more posts are wanted than a week can hold.
     """
     ground = ground_of(home, country=week.country, zone=week.zone)
-    people = _people(home, model, product_id, week.goal)
+    people = _people(model, product_id, week.goal)
     weights = _met(home, model, product_id, week, people)
     ids = model.users[f.USER].gather(people.rows)
     response = hour_response(
@@ -195,7 +196,7 @@ def _met(
     Where none was seen, the channel that fits best.
     """
     seen = _seen(model, people)
-    on = dict(seen.on) if seen else {}
+    on = {name: met for name, met in seen.on.items() if met} if seen else {}
     if week.channels:
         most = max((on.get(name, 0) for name in week.channels), default=0)
         return {

@@ -171,6 +171,15 @@ def test_people_seen_there_count_and_are_told():
     assert many["basis"] == "mixed"
 
 
+def test_a_channel_nobody_looked_at_keeps_its_usual_share():
+    rows = by_name(fit(seen=Seen(10_000, {"pinterest": 0, "x": 1_000})))
+    assert rows["reddit"]["share"] == by_name(fit())["reddit"]["share"]
+    assert rows["reddit"]["share"] == pytest.approx(FACTS["reddit"]["usual_share"], rel=0.3)
+    assert rows["reddit"]["basis"] == "prior"
+    assert rows["pinterest"]["share_upper"] < 0.002
+    assert "0 of the audience seen there" in rows["pinterest"]["reason"]
+
+
 def test_a_channel_without_facts_is_taken_for_a_middling_one():
     rows = by_name(fit(seen=Seen(1_000, dict.fromkeys([*FACTS, "pixora"], 400))))
     assert rows["pixora"]["price_model"] is None
