@@ -133,8 +133,13 @@ def _week(
     if not used or request.posts == 0:
         return {"schedule": [], "hours": []}
     ground = ground_of(home)
+    hours = hours_of(home, ground, material.now)
+    known = {*ground.channels, *hours[f.CHANNEL].unique()}
+    used = [channel for channel in used if channel in known]
+    if not used:
+        return {"schedule": [], "hours": []}
     places = [(channel, None) for channel in used]
-    response = hour_response(hours_of(home, ground, material.now), placements=places, ground=ground)
+    response = hour_response(hours, placements=places, ground=ground)
     mean = sum(spend[channel] for channel in used) / len(used)
     posts = plan_schedule(
         response,

@@ -88,7 +88,7 @@ class Market:
         if top <= LEAST_PRICE:
             return 0.0, low
         least, most = np.log(LEAST_PRICE), np.log(top)
-        at, spend = most - 1.0, low
+        at, spend, reach = most - 1.0, low, 2.0
         for _ in range(ROUNDS):
             price = float(np.exp(at))
             spend = self.spend(price, spend)
@@ -97,7 +97,9 @@ class Market:
                 return price, spend
             least, most = (at, most) if over > 0 else (least, at)
             step = over / max(self._ease(price, spend), 1e-300)
-            at = at + np.clip(step, -4.0, 4.0)
+            # Where next to nothing is left to take, prices fall by ever more.
+            reach = 2.0 * reach if abs(step) > reach else 4.0
+            at = at + np.clip(step, -reach, reach)
             if not least < at < most:
                 at = (least + most) / 2
         return (0.0 if least < LEAST_PRICE * 2 else price), spend

@@ -83,7 +83,9 @@ def read_limits(places: list[tuple[str, str]], budget: float, wishes: Wishes) ->
         for place, amount in asked.items():
             level, at = _place(place, code, row)
             for kind in kinds:
-                _put(boxes[kind][level], at, kind, _cents(place, amount, kind))
+                # A lock is one amount: both of its sides are the nearest cent.
+                exact = "lock" if len(kinds) == 2 else kind
+                _put(boxes[kind][level], at, kind, _cents(place, amount, exact))
             if len(kinds) == 2 and level == 0:
                 locked[at] = True
     limits = Limits(
@@ -126,6 +128,8 @@ def _cents(place: Place, amount: float, kind: str) -> int:
     if not np.isfinite(amount) or amount < 0:
         name = place if isinstance(place, str) else "/".join(place)
         raise InvalidValue(f"limit of {name}", f"{amount} is no amount of money")
+    if kind == "lock":
+        return whole_cents(amount + 0.5 / CENTS)
     return whole_cents(amount) if kind == "high" else cents_up(amount)
 
 

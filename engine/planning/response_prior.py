@@ -69,7 +69,7 @@ def start_effects(groups: Groups, hope: Hope) -> Effects:
         hope.mean,
         np.full(groups.covariates.shape[1], hope.slope),
         tuple(np.zeros(int(level.max(initial=-1)) + 1) for level in groups.levels),
-        tuple(hope.group for _ in groups.levels),
+        tuple(hope.own for _ in groups.levels),  # from above, where results are heard
         hope.own,
     )
 
@@ -118,8 +118,10 @@ def learn_effects(
         total = added * (sums + spread**-2)
         said = said - added[level] + (total[level] - sure * residual) / rest
         doubt = doubt + 1.0 / rest
-        square = (added**2 + 1.0 / (sums + spread**-2)).sum() + hope.group_weight * hope.group**2
-        spreads.append(float(np.sqrt(square / (added.size + hope.group_weight))))
+        # As many levels as results tell of (MacKay 1992): faster than expectation-maximisation.
+        told = (sums / (sums + spread**-2)).sum() + hope.group_weight
+        square = (added**2).sum() + hope.group_weight * hope.group**2
+        spreads.append(float(np.sqrt(square / told)))
     return replace(fitted, spreads=tuple(spreads)), said, doubt
 
 

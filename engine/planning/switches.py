@@ -24,7 +24,7 @@ from engine.planning.curves import Concave
 from engine.planning.rounding import CENTS
 
 Array = NDArray[Any]
-EXACT, ROUNDS = 1e-9, 60
+EXACT, ROUNDS = 1e-9, 45
 
 
 @dataclass(frozen=True)

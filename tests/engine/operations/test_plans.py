@@ -1,0 +1,344 @@
+"""Plans as a verb: every basis, every goal, limits, proof, and what cannot be planned."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import EngineError, InvalidValue, NotTrained, PlanInfeasible, UnknownEntity
+from engine.operations.plan_request import PlanRequest
+from engine.operations.plans import make_plan
+from engine.store import artefacts, eventlog, versions
+from engine.store.home import Home
+from tests.engine.audiences.planted import model_of, plant
+from tests.engine.planning.markets import START, Market, plant_market
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NETWORKS = ("instagram", "telegram", "youtube", "x")
+GOALS = ("awareness", "traffic", "sales", "loyalty")
+
+
+@cache
+def market() -> Market:
+    return plant_market(3)
+
+
+@cache
+def results() -> pl.DataFrame:
+    random = np.random.default_rng(0)
+    return pl.concat(
+        market().play(
+            random.lognormal(3, 0.6, len(market().places)),
+            1,
+            first=START + timedelta(day),
+            seed=day,
+        )
+        for day in range(30)
+    )
+
+
+def on_networks() -> pl.DataFrame:
+    """The same results under names of networks whose hours are known."""
+    names = dict(zip([f"channel-{at}" for at in range(4)], NETWORKS, strict=True))
+    return results().with_columns(pl.col("channel").replace(names))
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(tmp_path)
+
+
+def ask(goal: str = "sales", **wanted) -> PlanRequest:
+    usual = {"budget": 5000.0, "days": 7, "results": results(), "now": NOW, "posts": 0}
+    return PlanRequest(goal=goal, **(usual | wanted))
+
+
+def cents(rows) -> int:
+    return sum(round(row["spend"] * 100) for row in rows)
+
+
+def spent_on(plan, place) -> float:
+    return sum(
+        row["spend"]
+        for row in plan["allocation"]
+        if place in (row["channel"], (row["channel"], row["segment_id"]))
+    )
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_a_plan_has_the_shape_that_is_promised(home, goal):
+    plan = make_plan(home, ask(goal, results=on_networks(), posts=3))
+    assert plan["goal"] == goal
+    assert plan["basis"] == "results"
+    assert cents(plan["allocation"]) == cents(plan["pacing"]) == 500_000
+    assert [row["date"] for row in plan["pacing"]][:2] == ["2026-03-02", "2026-03-03"]
+    assert len(plan["pacing"]) == 7
+    assert plan["lower"] <= plan["expected"] <= plan["upper"]
+    assert plan["expected"] <= plan["bound"]
+    assert plan["optimum"] == pytest.approx(plan["bound"], rel=1e-3)
+    assert 0 <= plan["gap"] < 1e-3
+    spends = [row["spend"] for row in plan["allocation"]]
+    assert spends == sorted(spends, reverse=True)
+    assert all(row["lower"] <= row["expected"] <= row["upper"] for row in plan["allocation"])
+    assert len(plan["schedule"]) == 3
+    assert plan["channels"]
+    budgets = [point["budget"] for point in plan["curve"]]
+    assert (budgets[0], budgets[-1]) == (0.0, 10_000.0)
+    outcomes = [point["expected"] for point in plan["curve"]]
+    assert outcomes == sorted(outcomes)
+
+
+def test_a_plan_beats_an_equal_split_and_comes_near_the_oracle(home):
+    plan = make_plan(home, ask())
+    truth = market().sales(market().spends(plan), 7)
+    equal = market().sales(np.full(len(market().places), 5000.0 / len(market().places)), 7)
+    best = market().oracle(5000.0, 7)
+    assert truth > equal
+    assert truth > 0.96 * best
+    assert plan["lower"] * 0.9 < truth < plan["upper"] * 1.1
+
+
+def test_the_same_request_gives_the_same_plan(home):
+    assert make_plan(home, ask(seed=4)) == make_plan(home, ask(seed=4))
+
+
+def test_the_order_of_results_changes_nothing(home):
+    first = make_plan(home, ask())
+    again = make_plan(home, ask(results=results().sample(fraction=1.0, shuffle=True, seed=3)))
+    assert first["allocation"] == again["allocation"]
+
+
+def test_results_of_the_log_count_and_a_file_that_it_holds_counts_once(home):
+    columns = ["date", "channel", "segment_id", "impressions", "clicks", "spend", "sales"]
+    given = results().select(columns)
+    eventlog.append_results(home, given)
+    logged = make_plan(home, ask(results=None))
+    both = make_plan(home, ask(results=given))
+    assert logged["allocation"] == both["allocation"]
+    assert logged["allocation"] == make_plan(Home(home.root / "other"), ask())["allocation"]
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    budget=st.floats(10, 1e6),
+    days=st.integers(1, 40),
+    share=st.floats(0, 0.4),
+    exploration=st.floats(0, 0.5),
+)
+def test_limits_hold_and_sums_are_exact_whatever_is_asked(home, budget, days, share, exploration):
+    first, second = market().places[0], market().places[7]
+    plan = make_plan(
+        home,
+        ask(
+            budget=budget,
+            days=days,
+            minima={first: share * budget},
+            maxima={"channel-2": 0.3 * budget},
+            locks={second: 0.1 * budget},
+            exploration=exploration,
+        ),
+    )
+    assert cents(plan["allocation"]) == round(plan["spent"] * 100) == cents(plan["pacing"])
+    assert plan["spent"] <= plan["budget"] <= budget
+    assert spent_on(plan, first) >= share * budget - 0.01
+    assert spent_on(plan, "channel-2") <= 0.3 * budget + 0.01
+    assert spent_on(plan, second) == pytest.approx(0.1 * budget, abs=0.011)
+    assert plan["gap"] >= 0
+
+
+def test_statuses_say_what_holds_a_placement(home):
+    places = market().places
+    plan = make_plan(
+        home,
+        ask(
+            locks={places[0]: 100.0},
+            minima={("channel-0", "segment-1"): 900.0},
+            maxima={places[-1]: 50.0, "channel-1": 0.0},
+            exploration=0.0,
+        ),
+    )
+    status = {(row["channel"], row["segment_id"]): row["status"] for row in plan["allocation"]}
+    assert status[places[0]] == "locked"
+    assert status["channel-0", "segment-1"] == "at minimum"
+    assert status[places[-1]] in ("at maximum", "off")
+    assert {status[place] for place in places if place[0] == "channel-1"} == {"off"}
+
+
+def test_starts_are_kept_or_the_placement_is_off(home):
+    starts = dict.fromkeys(market().places, 400.0) | {"channel-3": 1500.0}
+    plan = make_plan(home, ask(starts=starts))
+    spends = np.array([row["spend"] for row in plan["allocation"]])
+    assert ((spends == 0) | (spends >= 400)).all()
+    assert spent_on(plan, "channel-3") == 0 or spent_on(plan, "channel-3") >= 1500
+
+
+def test_a_careful_plan_says_so_and_spreads_no_less(home):
+    mean = make_plan(home, ask(exploration=0.0))
+    careful = make_plan(home, ask(risk=0.1, exploration=0.0))
+    assert careful["objective"] == "mean of the worst 0.1"
+    assert careful["value"] < mean["value"]
+    assert careful["gap"] < 0.02
+    assert cents(careful["allocation"]) == 500_000
+
+
+def test_exploration_tries_what_the_best_plan_leaves_out(home):
+    named = pl.concat([results().filter(pl.col("channel") != "channel-3"), market().named()])
+    without = make_plan(home, ask(results=named, exploration=0.0, budget=500.0))
+    curious = make_plan(home, ask(results=named, exploration=0.3, budget=500.0))
+    assert curious["basis"] == "mixed"
+    assert spent_on(curious, "channel-3") >= spent_on(without, "channel-3")
+    assert sum(r["spend"] > 0 for r in curious["allocation"]) > sum(
+        r["spend"] > 0 for r in without["allocation"]
+    )
+    assert curious["expected"] <= curious["bound"]
+
+
+def test_no_history_at_all_is_a_plan_from_usual_prices_that_says_so(home):
+    plan = make_plan(home, ask(results=None))
+    assert plan["basis"] == "prior"
+    assert "Without any results" in plan["notes"][0]
+    assert cents(plan["allocation"]) == 500_000
+    assert plan["upper"] - plan["lower"] > plan["expected"]
+
+
+def test_a_product_gives_segments_and_results_correct_them(home):
+    model = model_of(plant(users=1500, seed=6).learned)
+    prior = make_plan(
+        home,
+        ask("awareness", results=None, product_id="p003", channels=("instagram", "telegram")),
+        model=model,
+    )
+    assert prior["basis"] == "prior"
+    assert prior["model_version"] == "test-1"
+    assert {row["channel"] for row in prior["allocation"]} == {"instagram", "telegram"}
+    people = sum(row["expected"] for row in prior["allocation"])
+    assert prior["expected"] <= min(people, 1500)
+    both = make_plan(home, ask(product_id="p003"), model=model)
+    assert both["basis"] == "mixed"
+    assert cents(both["allocation"]) == 500_000
+
+
+def test_a_model_of_the_home_is_found(home):
+    model = model_of(plant(users=1500, seed=6).learned)
+    artefacts.save(home, model)
+    versions.promote(home, model.version)
+    plan = make_plan(home, ask(results=None, product_id="p003", channels=("instagram",)))
+    assert plan["model_version"] == model.version
+
+
+def test_revenue_counts_what_a_sale_brings(home):
+    paid = results().with_columns(
+        revenue=pl.col("sales")
+        * pl.when(pl.col("segment_id") == "segment-2").then(90.0).otherwise(10.0)
+    )
+    sales = make_plan(home, ask(results=paid, exploration=0.0))
+    money = make_plan(home, ask(results=paid, measure="revenue", exploration=0.0))
+    assert money["unit"] == "revenue"
+
+    def share(plan) -> float:
+        return sum(r["spend"] for r in plan["allocation"] if r["segment_id"] == "segment-2")
+
+    assert share(money) > 1.5 * share(sales)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"budget": 0.0}, InvalidValue, "budget"),
+        ({"budget": -5.0}, InvalidValue, "budget.*negative"),
+        ({"budget": float("nan")}, InvalidValue, "budget"),
+        ({"days": 0}, InvalidValue, "days"),
+        ({"goal": "fame"}, InvalidValue, "goal"),
+        ({"risk": 1.0}, InvalidValue, "risk"),
+        ({"minima": {"channel-0": 6000.0}}, PlanInfeasible, "channel-0"),
+        ({"locks": {("channel-0", "segment-99"): 1.0}}, UnknownEntity, "segment-99"),
+        ({"locks": {"channel-0": -1.0}}, InvalidValue, "channel-0"),
+        ({"channels": ("radio",)}, UnknownEntity, "radio"),
+        ({"product_id": "p001"}, NotTrained, "retrain"),
+        ({"now": datetime.combine(START, time(), UTC)}, InvalidValue, "after 2026-01-05"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_by_name_and_nothing_is_stored(
+    home, change, error, words
+):
+    with pytest.raises(error, match=words):
+        make_plan(home, ask(**change))
+    assert not any(home.root.iterdir())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"spend": -1.0},
+        {"clicks": 10**9},
+        {"date": date(2027, 1, 1)},
+        {"currency": "USD"},
+    ],
+)
+def test_results_that_cannot_be_true_stop_a_plan(home, bad):
+    rows = results().with_columns(currency=pl.lit("EUR"))
+    row = rows.head(1).with_columns(
+        **{name: pl.lit(value).cast(rows.schema[name]) for name, value in bad.items()}
+    )
+    with pytest.raises(EngineError):
+        make_plan(home, ask(results=pl.concat([rows, row])))
+
+
+def test_one_placement_gets_all_of_it(home):
+    one = results().filter(
+        (pl.col("channel") == "channel-0") & (pl.col("segment_id") == "segment-1")
+    )
+    plan = make_plan(home, ask(results=one))
+    assert [row["spend"] for row in plan["allocation"]] == [5000.0]
+
+
+def test_placements_without_any_sale_still_make_a_plan(home):
+    plan = make_plan(home, ask(results=results().with_columns(sales=pl.lit(0.0))))
+    assert cents(plan["allocation"]) == 500_000
+    assert plan["lower"] == 0
+    assert np.isfinite(plan["expected"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [100, 101, 102, 103])
+def test_three_rounds_without_any_history_reach_nine_tenths_of_an_oracle(home, seed):
+    """Plan, see what comes, plan again: what is sold in all, against who knows every curve."""
+    world, days = plant_market(seed), 14
+    budget = 30.0 * days * len(world.places)
+    known, first, sold = world.named(), START, 0.0
+    for turn in range(3):
+        now = datetime.combine(first, time(), UTC)
+        plan = make_plan(home, ask(budget=budget, days=days, results=known, now=now, seed=seed))
+        spend = world.spends(plan)
+        sold += world.sales(spend, days)
+        known = pl.concat([known, world.play(spend, days, first=first, seed=10 * seed + turn)])
+        first += timedelta(days=days)
+    assert sold / (3 * world.oracle(budget, days)) >= 0.9
+
+
+@pytest.mark.slow
+def test_thirty_thousand_placements_with_results_are_planned(home):
+    places = 30_000
+    random = np.random.default_rng(1)
+    rows = pl.DataFrame(
+        {
+            "date": [date(2026, 2, 1)] * places + [date(2026, 2, 2)] * places,
+            "channel": [f"c{at % 10}" for at in range(places)] * 2,
+            "segment_id": [f"s{at // 10}" for at in range(places)] * 2,
+            "impressions": np.full(2 * places, 1000),
+            "clicks": random.poisson(10, 2 * places),
+            "spend": random.lognormal(2, 0.5, 2 * places),
+            "sales": random.poisson(1.0, 2 * places).astype(float),
+        }
+    )
+    plan = make_plan(home, ask(results=rows, budget=100_000.0))
+    assert cents(plan["allocation"]) == 10_000_000
+    assert plan["gap"] < 1e-3
