@@ -26,6 +26,7 @@ from engine.store.eventlog import scan_table
 from engine.store.home import Home
 
 CHANNELS = "channels"
+_LOOKED_AT = 100_000  # users by whom it is known which channels there are
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ def _people(model: Model, product_id: str, goal: str) -> Audience:
 
 def _seen(model: Model, people: Audience) -> Seen | None:
     """People of an audience on every channel that the model knows, be there none."""
-    known = model.users[CHANNELS].explode(empty_as_null=True).drop_nulls().unique().sort()
+    channels = model.users[CHANNELS]
+    some = channels.gather_every(max(1, channels.len() // _LOOKED_AT))  # there are few channels
+    seen = channels.gather(people.rows).explode(empty_as_null=True).drop_nulls()
+    known = pl.concat([some.explode(empty_as_null=True).drop_nulls(), seen]).unique().sort()
     if not known.len():
         return None
-    seen = model.users[CHANNELS].gather(people.rows).explode(empty_as_null=True).drop_nulls()
     counts = dict(seen.value_counts(name="people").iter_rows())
     return Seen(people.rows.size, {name: counts.get(name, 0) for name in known})
 
