@@ -97,12 +97,14 @@ def _fewest(home: Home) -> int:
 
 def _everybody(home: Home, learning: Section, now: datetime) -> tuple[pl.DataFrame, Window | None]:
     at = pl.col(f.AT)
-    ends = scan_events(home, until=now).select(first=at.min(), last=at.max()).collect()
-    first, last = ends.row(0)
+    ends = scan_events(home, until=now).select(at.min(), at.max().alias("last"), pl.len())
+    first, last, acts = ends.collect().row(0)
     if last is None:
         return pl.DataFrame(), None
-    until = _whole_hour(last) + timedelta(hours=1)
-    since = max(_whole_hour(first), until - timedelta(days=int(learning.days)))
+    until, whole = _whole_hour(last) + timedelta(hours=1), (last - first).total_seconds() / 86_400
+    days = max(int(learning.fewest_days), whole * int(learning.acts) / acts)
+    since = until - timedelta(days=int(min(days, learning.days, whole + 1)))
+    since = max(_whole_hour(first), since)
     window = Window(since, until, float(learning.half_life_days))
     return _dated(_by_quarter(_acts(home, since, until)), float(learning.undated)), window
 

@@ -109,6 +109,16 @@ def test_acts_that_were_dated_without_an_hour_do_not_make_midnight_a_rush(home):
     assert set(by_hour(count_activity(home, ground_of(home), NOW))) == {19}
 
 
+def test_of_a_large_log_the_last_weeks_are_enough(home):
+    (home.root / "configs").mkdir(parents=True)
+    (home.root / "configs" / "timing.toml").write_text("[learning]\nacts = 1000\n")
+    append_events(home, acts([f"u{n}" for n in range(100)], "x", 5, days=32))
+    append_events(home, acts([f"u{n}" for n in range(100)], "x", 9, days=60))
+    rows = count_activity(home, ground_of(home), NOW)
+    assert set(by_hour(rows)) == {9}  # the other hour had ended before the last 28 days
+    assert by_hour(rows)[9] == pytest.approx(28 * 100, rel=0.1)  # older acts count less
+
+
 def test_new_events_are_noticed(home):
     append_events(home, acts(["one"], "x", 5))
     ground = ground_of(home)
