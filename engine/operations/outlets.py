@@ -6,9 +6,11 @@ Never: a person: of an audience only the numbers seen on each network are used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 import polars as pl
 
@@ -50,11 +52,13 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
         InvalidValue: the goal or the buyers are not known.
     """
     row = product_row(model, product_id)
+    people = _people(model, product_id, wish.goal)
+    countries = settings.load_rows("calendars", home.root)
     question = Question(
         goal=wish.goal,
         words=_words(model, row),
         buyers=wish.buyers,
-        country=wish.country,
+        country=wish.country or lives_in(model, people, countries)[0],
         budget=wish.budget,
         channels=wish.channels,
     )
@@ -62,10 +66,15 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
         settings.load_rows("channels", home.root),
         question,
         results=_results(home),
-        seen=seen_on(model, product_id, goal=wish.goal, home=home),
+        seen=_seen(model, people),
         settings=settings.load("channel-fit", home.root),
     )
-    return {"product_id": product_id, "goal": wish.goal, CHANNELS: found}
+    return {
+        "product_id": product_id,
+        "goal": wish.goal,
+        "country": question.country,
+        CHANNELS: found,
+    }
 
 
 def seen_on(model: Model, product_id: str, *, goal: str, home: Home) -> Seen | None:
@@ -121,14 +130,18 @@ def product_schedule(
 
     Without `channels` those are used where most of the product's audience was seen, else the
     network that fits best. Hours are those at which that audience acts, as far as they were seen,
-    on the clock of the country or of the time zone.
+    on the clock of the country or of the time zone; where neither is named, of that where most of
+    the audience lives.
 
     Raises:
         UnknownEntity: the product, a channel or the country is not known.
         InvalidValue: the zone does not exist, or more posts are wanted than a week can hold.
     """
-    ground = ground_of(home, country=week.country, zone=week.zone)
     people = _people(model, product_id, week.goal)
+    country, zone = week.country, week.zone
+    if country is None and zone is None:
+        country, zone = lives_in(model, people, settings.load_rows("calendars", home.root))
+    ground = ground_of(home, country=country, zone=zone)
     weights = _met(home, model, product_id, week, people)
     ids = model.users[f.USER].gather(people.rows)
     response = hour_response(
@@ -165,10 +178,32 @@ def _notes(response: pl.DataFrame, ground: Ground) -> list[str]:
         notes.append(f"nothing was measured yet on {', '.join(usual)}: hours as is usual there")
     if ground.calendar.country is None:
         notes.append(
-            f"no country was named: hours of {ground.calendar.zone}, without holidays; name one, "
-            "or set audience.country in configs/timing.toml"
+            f"no country is known: hours of {ground.calendar.zone}, without holidays; name one, give "
+            "users a country, or set audience.country in configs/timing.toml"
         )
     return notes
+
+
+def lives_in(
+    model: Model, people: Audience, countries: Mapping[str, Mapping[str, settings.Scalar]]
+) -> tuple[str | None, str | None]:
+    """Country and time zone of most of an audience, as far as the users' attributes tell.
+
+    Looked for are `country`, two letters of ISO 3166 that are listed, and `time_zone`, a name of
+    the IANA database; either is nothing where it does not hold for more than half.
+    """
+    found = []
+    for column in ("country", "time_zone"):
+        most = None
+        if model.users.schema.get(column) == pl.String and people.rows.size:
+            told = model.users[column].gather(people.rows).drop_nulls().str.strip_chars()
+            counts = told.value_counts(sort=True, name="people").head(1)
+            if counts.height and counts["people"][0] * 2 > people.rows.size:
+                most = str(counts[column][0])
+        found.append(most)
+    country = found[0].upper() if found[0] else None
+    zone = found[1] if found[1] in available_timezones() else None
+    return country if country in countries else None, zone
 
 
 def ground_of(home: Home, *, country: str | None = None, zone: str | None = None) -> Ground:

@@ -187,8 +187,8 @@ def _used(
 def _segments(model: Model | None, request: PlanRequest, limit: int) -> list[dict[str, Any]]:
     if model is None or request.product_id is None:
         return []
-    answer = best_segments(model, request.product_id, goal=request.goal, limit=limit)
-    found: list[dict[str, Any]] = answer["segments"]
+    answer = best_segments(model, request.product_id, goal=request.goal)  # as targeting says
+    found: list[dict[str, Any]] = answer["segments"][:limit]
     return found
 
 
