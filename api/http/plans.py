@@ -21,6 +21,8 @@ from api.http.tickets import ticket_of
 from engine.errors import InvalidValue, NotTrained
 from engine.operations.outlets import Week, Wish, product_channels, product_schedule
 from engine.operations.plan_request import (
+    FIRST_DAY,
+    LAST_DAY,
     MOST_DAYS,
     MOST_MONEY,
     Place,
@@ -44,7 +46,7 @@ def _date(value: object) -> object:
         raise ValueError("is no date; write it as 2027-03-21") from None
 
 
-Day = Annotated[date, BeforeValidator(_date)]
+Day = Annotated[date, BeforeValidator(_date), Field(ge=FIRST_DAY, le=LAST_DAY)]
 Money = Annotated[float, Field(ge=0, le=MOST_MONEY)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166")]

@@ -19,6 +19,7 @@ GOALS = ("awareness", "traffic", "sales", "loyalty")
 Place = str | tuple[str, str]
 """A channel by its name, or one placement as (channel, segment_id)."""
 MOST_DAYS, MOST_MONEY = 3660, 1e12
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class PlanRequest:
             raise InvalidValue("budget", f"{self.budget:g} leaves nothing to spend")
         if isinstance(self.days, bool) or not 1 <= self.days <= MOST_DAYS:
             raise InvalidValue("days", f"{self.days} is outside 1 to {MOST_DAYS}")
+        if self.start is not None and not FIRST_DAY <= self.start <= LAST_DAY:
+            raise InvalidValue("start", f"{self.start} is outside {FIRST_DAY} to {LAST_DAY}")
         if self.measure not in ("sales", "revenue"):
             raise InvalidValue("measure", f"{self.measure!r} is neither sales nor revenue")
         _share("risk", self.risk)

@@ -140,6 +140,7 @@ BAD = {
     "a lock above the maximum": (("--lock", "x/seg-0=9", "--max", "x=1"), "x"),
     "a channel that is not there": (("--channel", "fax"), "fax"),
     "a day that is none": (("--start", "2027-02-30"), "2027-02-30"),
+    "a day too far away": (("--start", "9999-12-30"), "2199-12-31"),
     "risk of one": (("--risk", "1"), "risk"),
     "a share above one": (("--explore", "1.5"), "exploration"),
     "another measure": (("--measure", "joy"), "measure"),
