@@ -178,8 +178,8 @@ def _notes(response: pl.DataFrame, ground: Ground) -> list[str]:
         notes.append(f"nothing was measured yet on {', '.join(usual)}: hours as is usual there")
     if ground.calendar.country is None:
         notes.append(
-            f"no country is known: hours of {ground.calendar.zone}, without holidays; name one, give "
-            "users a country, or set audience.country in configs/timing.toml"
+            f"no country is known: hours of {ground.calendar.zone}, without holidays; name one, "
+            "give users a country, or set audience.country in configs/timing.toml"
         )
     return notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -154,7 +155,7 @@ def test_a_products_week_follows_its_audience_and_not_everybody(home, model):
     assert hours.height == 168
     mean = hours.group_by("hour").agg(pl.col("expected").mean()).sort("hour")["expected"]
     assert mean[18] > 2 * mean[6]
-    assert any("no country was named" in note for note in answer["notes"])
+    assert any("no country is known" in note for note in answer["notes"])
 
 
 def test_a_week_without_events_says_that_nothing_was_measured(home, model):
@@ -164,6 +165,21 @@ def test_a_week_without_events_says_that_nothing_was_measured(home, model):
     assert answer["zone"] == "Asia/Tehran"
     assert answer["schedule"]
     assert answer["schedule"][0]["date"].startswith("1405-03")
+
+
+def test_the_clock_is_that_of_where_most_of_the_audience_lives(home, model):
+    lives = pl.Series(["ir"] * model.users.height, dtype=pl.String)
+    at_home = dataclasses.replace(model, users=model.users.with_columns(country=lives))
+    week = Week(date(2026, 6, 1), posts=1)
+    assert product_schedule(home, at_home, product_of(model), week, now=NOW)["country"] == "IR"
+    answer = product_channels(home, at_home, product_of(model), Wish())
+    assert answer["country"] == "IR"
+    zones = pl.Series(["Asia/Tokyo"] * model.users.height, dtype=pl.String)
+    elsewhere = dataclasses.replace(model, users=model.users.with_columns(time_zone=zones))
+    told = product_schedule(home, elsewhere, product_of(model), week, now=NOW)
+    assert (told["zone"], told["country"]) == ("Asia/Tokyo", None)
+    named = Week(date(2026, 6, 1), posts=1, country="DE")
+    assert product_schedule(home, at_home, product_of(model), named, now=NOW)["country"] == "DE"
 
 
 def test_a_week_on_a_channel_nobody_knows_is_refused(home, model):
