@@ -95,6 +95,8 @@ class Section:
     values: dict[str, Scalar]
 
     def __getattr__(self, key: str) -> Any:
+        if key == "values":  # not there yet, while another process unpacks it
+            raise AttributeError(key)
         try:
             return self.values[key]
         except KeyError:

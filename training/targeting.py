@@ -14,6 +14,7 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def retune(
             for problem in problems_of(bench, name, goal):
                 spent = time.monotonic() - started
                 patience = None if timeout is None else max(timeout - spent, 0) / left
-                study = open_study(home, seed, f"{problem.name}-{name}")
+                study = open_study(home, seed, f"{problem.name}-{name}-{_question(bench, goal)}")
                 search = Search(study, problem, load_space(problem.name), bench)
                 search.run(most, patience, lambda said: tick(said))
                 one, content = search.result(name)
@@ -126,6 +127,13 @@ def retune(
                 left -= 1
     store_targeting(home, bench, kept)
     return Aimed(found, bench.split)
+
+
+def _question(bench: Bench, goal: dict[str, Scalar]) -> str:
+    """Names what trials are judged by: with other prices or settings it is another study."""
+    rules = {name: section.values for name, section in bench.settings.items()}
+    asked = json.dumps([goal, rules, bench.model.recipe], sort_keys=True, default=str)
+    return blake2s(asked.encode(), digest_size=4).hexdigest()
 
 
 def store_targeting(home: Home, bench: Bench, kept: dict[str, dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,9 +21,9 @@ from engine.store.locks import only_one
 from tests.api.planted import planted
 from tests.training.planted import events_like, quick_home, tasteful
 from training.flow import retrain
-from training.targeting import Search, tune_targeting
+from training.targeting import Search, _question, tune_targeting
 from training.targeting_apply import aim_products, is_due, read_kept
-from training.targeting_bench import lay_bench, problems_of
+from training.targeting_bench import lay_bench, open_bench, problems_of
 from training.targeting_pages import importances, study_page
 from training.targeting_space import load_space
 from training.tune import open_study
@@ -142,6 +143,23 @@ def test_where_no_trial_keeps_the_limits_the_default_stays(world, tmp_path):
     assert not search.result("traffic")[0].kept
 
 
+def test_settings_reach_other_processes():
+    section = settings.load("targeting")["limits"]
+    assert pickle.loads(pickle.dumps(section)) == section
+
+
+@pytest.mark.slow
+def test_processes_find_what_threads_find(world, tmp_path):
+    found = []
+    for backend in ("threading", "loky"):
+        home = Home(tmp_path / backend)
+        (home.root / "configs").mkdir(parents=True)
+        chosen = f'[compute]\nbackend = "{backend}"\nworkers = 2\n'
+        (home.root / "configs" / "training.toml").write_text(chosen)
+        found.append(study_of(home, world, 6).best())
+    assert found[0] == found[1]
+
+
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory) -> tuple[Home, list[dict]]:
     """A home whose targeting was tuned twice by a few trials."""
@@ -160,6 +178,16 @@ def test_a_study_of_each_goal_goes_on_where_it_stopped(tuned):
     assert studies == [(goal, what) for goal in goals for what in ("audience", "segments")]
     assert {one["trials"] for one in first["studies"]} == {3}
     assert {one["trials"] for one in second["studies"]} == {5}
+
+
+def test_other_prices_are_another_study(tuned):
+    home = tuned[0]
+    bench = open_bench(home, 0)
+    goals = settings.load_rows("goals")
+    names = {
+        _question(bench, goal | {"person": price}) for goal in goals.values() for price in (1, 2)
+    }
+    assert len(names) == 2 * len(goals)
 
 
 def test_each_study_has_a_page_that_asks_for_nothing(tuned):
