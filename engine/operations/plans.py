@@ -103,15 +103,20 @@ def _rows(material: Material, limits: Limits, found: Forecast) -> list[dict[str,
 
 
 def _statuses(limits: Limits, found: Forecast) -> Array:
-    cents = found.cents
+    """What decided each placement's money: a limit of its own or of its channel, or neither."""
+    cents, channels = found.cents, limits.channel_high.size
     exploring = (cents > 0) & (found.best * 2 < cents)
-    capped = (cents == limits.high) & (limits.high < limits.budget)
+    together = np.bincount(limits.channel, cents, channels).astype(np.int64)
+    full = (together == limits.channel_high) & (limits.channel_high < limits.budget)
+    bare = (together == limits.channel_low) & (limits.channel_low > 0)
+    capped = (cents == limits.high) & (limits.high < limits.budget) | full[limits.channel]
+    floored = (cents == limits.low) & (limits.low > 0) | bare[limits.channel]
     return np.select(
         [
             limits.locked,
             cents == 0,
             exploring,
-            (cents == limits.low) & (limits.low > 0),
+            floored,
             capped,
         ],
         ["locked", "off", "exploration", "at minimum", "at maximum"],

@@ -92,6 +92,9 @@ def test_limits_are_obeyed_to_the_cent(run: Run, tmp_path: Path, file: Path) -> 
     assert sum(spend[place] for place in spend if place[0] == "telegram") <= 500.001
     assert spend["x", "seg-1"] >= 400.01
     assert cents(answer) == 300_000
+    status = {(row["channel"], row["segment_id"]): row["status"] for row in answer["allocation"]}
+    assert status["instagram", "seg-0"] == "locked"
+    assert {status[place] for place in status if place[0] == "telegram"} <= {"at maximum", "off"}
 
 
 def test_a_page_is_written_whole_in_either_language(run: Run, tmp_path: Path, file: Path) -> None:
