@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine.operations.plan_inputs import Material
+from engine.planning.history import EVERYBODY
 from engine.planning.people import Crowd
 from engine.store.artefacts import Model
 
@@ -21,8 +22,7 @@ Array = NDArray[Any]
 def crowd_of(material: Material) -> tuple[Crowd, tuple[str, ...]]:
     """Kinds of people by the segments they are in; a segment nobody knows is people of its own.
 
-    Where there are more kinds than settings allow, those with fewest people are left out of the
-    overlap and their people counted with the nearest larger kind of the same first segment.
+    Where there are more kinds than settings allow, those of most people stand for all.
     """
     segments = sorted({segment for _, segment in material.places})
     at = {segment: row for row, segment in enumerate(segments)}
@@ -42,12 +42,13 @@ def crowd_of(material: Material) -> tuple[Crowd, tuple[str, ...]]:
         kind.append(lists[row])
         place.append(np.full(lists[row].size, number))
     size = sizes[of]
-    share = _share(material)
+    told = np.where(np.isfinite(material.people), material.people / size, _share(material))
+    share = np.clip(told, 1e-6, 1.0)
     crowd = Crowd(total, np.concatenate(kind), np.concatenate(place), size * share, share)
-    told = () if not unknown else (
+    notes = () if not unknown else (
         f"Nobody counted the people of {len(unknown)} segments; {usual.people:g} each were taken.",
     )  # fmt: skip
-    return crowd, told
+    return crowd, notes
 
 
 def _share(material: Material) -> Array:
@@ -64,11 +65,14 @@ def _members(model: Model | None, segments: list[str]) -> dict[int, Array]:
         return {}
     table = {id: row for row, id in enumerate(model.segments.table[f.SEGMENT])}
     parts = model.segments
-    return {
+    known = {
         row: np.asarray(parts.members[parts.offsets[table[id]] : parts.offsets[table[id] + 1]])
         for row, id in enumerate(segments)
         if id in table
     }
+    if EVERYBODY in segments:
+        known[segments.index(EVERYBODY)] = np.arange(model.users.height)
+    return known
 
 
 def _kinds(known: dict[int, Array], most: int) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ from engine import settings
 from engine.errors import NotTrained, UnknownEntity
 from engine.operations.audiences import best_segments
 from engine.operations.lookup import near_ids
+from engine.operations.outlets import Wish, product_channels
 from engine.operations.permits import permitted_now
 from engine.operations.plan_request import PlanRequest
 from engine.planning.channels import Question, fit_channels
@@ -29,7 +30,7 @@ from engine.store.eventlog import scan_table
 from engine.store.home import Home
 
 Array = NDArray[Any]
-PRODUCT, CURRENCY = f.PRODUCT, "currency"
+PRODUCT, USUAL_SHARE = f.PRODUCT, 0.3
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     chosen, facts = settings.load("planning", home.root), settings.load_rows("channels", home.root)
     model = _model(home, request, model)
     results, notes = _results(home, request, now.date())
-    fitting = _channels(home, request, facts, results)
+    fitting = _channels(home, request, facts, results, model)
     segments = _segments(model, request, int(chosen["plan"].segments))
     named, tried = _pairs(results), _pairs(results.filter(pl.col("spend") > 0))
     channels = _used(request, fitting, named, facts, int(chosen["plan"].channels))
@@ -149,12 +150,19 @@ def _channels(
     request: PlanRequest,
     facts: dict[str, dict[str, Scalar]],
     results: pl.DataFrame,
+    model: Model | None,
 ) -> list[dict[str, Any]]:
     names = request.channels
-    known = {*facts, *results[f.CHANNEL]}
+    known = {*facts, *results[f.CHANNEL], *_seen(model)}
     for name in names or ():
         if name not in known:
             raise UnknownEntity("channel", name, near_ids(name, pl.Series(sorted(known))))
+    if model is not None and request.product_id is not None:
+        wish = Wish(goal=request.goal, budget=request.budget, channels=names)
+        found: list[dict[str, Any]] = product_channels(home, model, request.product_id, wish)[
+            "channels"
+        ]
+        return found
     question = Question(goal=request.goal, budget=request.budget, channels=names)
     return fit_channels(
         facts,
@@ -196,17 +204,38 @@ def _suits(segment: dict[str, Any] | None) -> float:
     return float(segment["lift"]["value"]) if segment else float("nan")
 
 
+def _seen(model: Model | None) -> list[str]:
+    """Channels on which people of the model were seen."""
+    if model is None or "channels" not in model.users.columns:
+        return []
+    seen = model.users["channels"].explode(empty_as_null=True).drop_nulls()
+    return [str(name) for name in seen.unique().sort()]
+
+
 def _people(
     model: Model | None, places: list[tuple[str, str]], facts: dict[str, dict[str, Scalar]]
 ) -> Array:
-    """People of each placement: its segment's, less those who are not on the channel."""
+    """People of each placement: its segment's who were seen on the channel.
+
+    Where nobody was seen anywhere, or not on a channel, the usual share of its segment.
+    """
     people = np.full(len(places), np.nan)
     if model is None:
         return people
-    table = model.segments.table
-    sizes = dict(table.select(f.SEGMENT, f.SIZE).iter_rows())
-    for at, (channel, segment) in enumerate(places):
-        if segment in sizes:
-            share = float(facts.get(channel, {}).get("usual_share", 0.3))
-            people[at] = max(sizes[segment] * share, 1.0)
+    parts = model.segments
+    at = {id: row for row, id in enumerate(parts.table[f.SEGMENT])}
+    on: dict[str, Array] = {}
+    for row, (channel, segment) in enumerate(places):
+        if segment not in at and segment != EVERYBODY:
+            continue
+        if channel not in on:
+            told = model.users["channels"].list.contains(channel)
+            on[channel] = told.fill_null(False).to_numpy()
+        members = np.arange(model.users.height)
+        if segment != EVERYBODY:
+            place = at[segment]
+            members = parts.members[parts.offsets[place] : parts.offsets[place + 1]]
+        seen = int(on[channel][members].sum())
+        usual = float(facts.get(channel, {}).get("usual_share", USUAL_SHARE))
+        people[row] = max(seen or members.size * usual, 1.0)
     return people
