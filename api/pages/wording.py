@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from api.pages.sentences import Sentences
 from engine.errors import InvalidValue
 from engine.planning.calendars import to_jalali
 
@@ -66,12 +67,16 @@ class Wording:
         if value is None or not math.isfinite(value):
             return NOTHING
         if decimals is None and 0 < abs(value) < LEAST:
-            return self.say("short.less", number=self._digits(f"{LEAST:f}".rstrip("0")))
-        return self._digits(f"{value:,.{_decimals(value) if decimals is None else decimals}f}")
+            return self.say("short.less", number=self.digits(f"{LEAST:f}".rstrip("0")))
+        return self.digits(f"{value:,.{_decimals(value) if decimals is None else decimals}f}")
+
+    def told(self, sentence: str) -> str:
+        """A note or a reason of the engine in this language, as far as its form is known."""
+        return _sentences(self.language).told(sentence)
 
     def count(self, count: int) -> str:
         """A number of things."""
-        return self._digits(f"{count:,d}")
+        return self.digits(f"{count:,d}")
 
     def money(self, value: float | None, currency: str | None = None) -> str:
         """An amount to the cent, with the currency where it is known."""
@@ -88,15 +93,15 @@ class Wording:
             return NOTHING
         least = 10.0 ** (-2 - decimals)
         if 0 < value < least / 2:
-            return self.say("short.less", number=self._digits(f"{least:.{decimals}%}"))
-        return self._digits(f"{value:.{decimals}%}")
+            return self.say("short.less", number=self.digits(f"{least:.{decimals}%}"))
+        return self.digits(f"{value:.{decimals}%}")
 
     def short(self, value: float) -> str:
         """A figure of an axis: thousands and millions by their names."""
         for size, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
             if abs(value) >= 10 * size or (abs(value) >= size and value % (size / 10) == 0):
-                return self.say(f"short.{name}", number=self._digits(f"{value / size:,.4g}"))
-        return self._digits(f"{value:,.4g}")
+                return self.say(f"short.{name}", number=self.digits(f"{value / size:,.4g}"))
+        return self.digits(f"{value:,.4g}")
 
     def day(self, day: date, *, year: bool = False) -> str:
         """A date by the calendar of the language."""
@@ -105,17 +110,17 @@ class Wording:
             try:
                 counted = to_jalali(day)
             except InvalidValue:  # centuries away, where that calendar is not reckoned
-                return self._digits(day.isoformat())
+                return self.digits(day.isoformat())
         named = f"{counted[2]} {self.texts['months'][counted[1] - 1]}"
-        return self._digits(f"{named} {counted[0]}" if year else named)
+        return self.digits(f"{named} {counted[0]}" if year else named)
 
     def hour(self, hour: int) -> str:
         """An hour of the day."""
-        return self._digits(f"{hour:02d}")
+        return self.digits(f"{hour:02d}")
 
     def time(self, hour: int) -> str:
         """A full hour as a clock shows it."""
-        return self._digits(f"{hour:02d}:00")
+        return self.digits(f"{hour:02d}:00")
 
     def weekdays(self) -> list[tuple[int, str, str]]:
         """Weekdays in the order of a week of this language: number (0 Monday), name, short name."""
@@ -125,8 +130,15 @@ class Wording:
             (day, self.texts["weekdays"][day], self.texts["weekdays_short"][day]) for day in order
         ]
 
-    def _digits(self, text: str) -> str:
+    def digits(self, text: str) -> str:
+        """A text of figures and their signs in the digits of the language."""
         return text.translate(PERSIAN) if self.language == "fa" else text
+
+
+@cache
+def _sentences(language: str) -> Sentences:
+    words = wording(language)
+    return Sentences(words.texts, words.digits)
 
 
 def _decimals(value: float) -> int:

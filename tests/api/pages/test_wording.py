@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 
 from api.pages import charts, plan
 from api.pages.wording import wording
+from engine.operations.plan_request import PlanRequest
+from engine.operations.plans import make_plan
+from engine.store.home import Home
+from tests.api.test_plan_command import past
 
 
 def test_both_languages_say_the_same_things() -> None:
@@ -32,7 +36,7 @@ def test_both_languages_say_the_same_things() -> None:
     english, persian = (
         keys(tomllib.loads((words / f"{name}.toml").read_text())) for name in ("en", "fa")
     )
-    extra = {key for key in persian if key.startswith("currencies.")}
+    extra = {key for key in persian if key.split(".")[0] in ("currencies", "terms", "sentences")}
     assert english == {key: value for key, value in persian.items() if key not in extra}
 
 
@@ -112,3 +116,52 @@ def test_the_ticks_of_an_axis_are_few_round_and_on_it(most: float) -> None:
     assert ticks[-1] <= most * 1.002
     step = f"{ticks[1]:.6e}"
     assert re.fullmatch(r"[125]\.0+e[+-]\d+", step)
+
+
+def test_a_sentence_of_the_engine_is_told_with_its_figures() -> None:
+    told = wording("fa").told
+    assert (
+        told("12 of 40 placements have no results yet.")
+        == "۱۲ جایگاه از ۴۰ جایگاه هنوز نتیجه‌ای ندارند."
+    )
+    both = told("Friday 20:00 is 1.90 times an average hour, from 1,234 acts; a holiday: Nowruz")
+    assert both.startswith("جمعه ساعت ۲۰:۰۰، ۱٫۹۰ برابر")
+    assert "۱٬۲۳۴ کنش؛ روز تعطیل" in both
+    assert "Nowruz" in both
+    assert told("another thing; a holiday: Yalda") == "another thing؛ روز تعطیل: \u2068Yalda\u2069"
+    assert told("{x} 100%; nobody knows it") == "{x} 100%; nobody knows it"
+    assert wording("en").told("12 of 40 placements have no results yet.").startswith("12 of 40")
+
+
+def test_every_form_of_a_sentence_fits_what_it_becomes() -> None:
+    for form in wording("fa").texts["sentences"]:
+        blanks = re.findall(r"\{(\w+)\}", form["says"])
+        assert sorted(blanks) == sorted(re.findall(r"\{(\w+)\}", form["told"]))
+
+
+def test_what_the_planner_says_is_told_in_persian(
+    tmp_path: Path,
+) -> None:
+    """Whole plans are asked, so that a sentence that was changed is missed here."""
+    home, now = Home(tmp_path), datetime(2027, 3, 1, tzinfo=UTC)
+    asked: dict[str, Any] = {"budget": 40.0, "days": 7, "now": now}
+    answers = [
+        make_plan(home, PlanRequest(goal="awareness", risk=0.2, **asked)),
+        make_plan(home, PlanRequest(goal="sales", results=past(), maxima={"x": 1.0}, **asked)),
+        make_plan(home, PlanRequest(goal="sales", results=past().drop("sales"), **asked)),
+        make_plan(home, PlanRequest(goal="traffic", results=past().drop("clicks"), **asked)),
+    ]
+    said = [
+        sentence
+        for answer in answers
+        for sentence in (
+            *answer["notes"],
+            *(slot["reason"] for slot in answer["schedule"]),
+            *(one["reason"] for one in answer["channels"]),
+            *(caution for one in answer["channels"] for caution in one["cautions"]),
+        )
+    ]
+    assert len(set(said)) > 20
+    for sentence in said:
+        own = re.sub("\u2068[^\u2069]*\u2069", "", wording("fa").told(sentence))
+        assert not re.search("[a-zA-Z0-9]", own), sentence
