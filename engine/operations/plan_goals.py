@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.operations.plan_crowd import crowd_of
+from engine.operations.plan_crowd import Places, crowd_of, returning, usual_share
 from engine.operations.plan_inputs import Material
 from engine.operations.plan_request import PlanRequest
 from engine.planning.budget import Allocation, allocate_concave
@@ -140,10 +140,12 @@ def _goal(
     column, notes = told
     plan = material.settings["plan"]
     draws = draw_curves(response, int(plan.draws), seed=request.seed)
-    worth, unit = _worth(material, request, sums, column)
+    worth, unit = _worth(material, request, (rows, sums), column)
     crowd = None
+    if request.goal == "loyalty" and material.model is None:
+        notes = (*notes, "Nobody told who comes back: every sale was counted as one that does.")
     if request.goal == "awareness":
-        crowd, more = crowd_of(material)
+        crowd, more = crowd_of(_places(material), material.settings["usual"], int(plan.most_people))
         notes = (*notes, *more)
         if request.risk > 0:
             notes = (*notes, "Awareness is planned for the mean; the risk was not looked at.")
@@ -161,6 +163,11 @@ def _goal(
         crowd,
         notes,
     )
+
+
+def _places(material: Material) -> Places:
+    shares = [usual_share(channel, material.facts) for channel, _ in material.places]
+    return Places(material.places, material.people, material.members, np.array(shares))
 
 
 def _taken(rates: Rates, rows: Array) -> Rates:
@@ -265,12 +272,23 @@ def _groups(
 
 
 def _worth(
-    material: Material, request: PlanRequest, sums: dict[str, Array], column: str | None
+    material: Material,
+    request: PlanRequest,
+    told: tuple[Array, dict[str, Array]],
+    column: str | None,
 ) -> tuple[Array, str]:
-    """What one counted outcome is worth (n,), and the unit of the goal."""
+    """What one counted outcome is worth, of every placement in the results, and the goal's unit.
+
+    For loyalty that is the chance that a buyer comes back.
+    """
+    rows, sums = told
     one, unit = np.ones(len(sums["rows"])), UNITS[request.goal]
     if request.goal == "loyalty":
-        return one, unit if column is None else "repeat buyers, taken as sales"
+        weight = float(material.settings["usual"].returning_people)
+        share = returning(material.model, material.places, material.members, weight)
+        if share is not None:
+            one[rows] = share
+        return one, unit
     amounts = column == "conversions" and sums["sales"].sum() > 0
     if request.goal != "sales" or (request.measure != "revenue" and not amounts):
         return one, unit

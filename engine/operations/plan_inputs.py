@@ -21,6 +21,7 @@ from engine.operations.audiences import best_segments
 from engine.operations.lookup import near_ids
 from engine.operations.outlets import Wish, product_channels
 from engine.operations.permits import permitted_now
+from engine.operations.plan_crowd import members_of, people_of
 from engine.operations.plan_request import PlanRequest
 from engine.planning.channels import Question, fit_channels
 from engine.planning.history import EVERYBODY, check_results
@@ -30,7 +31,7 @@ from engine.store.eventlog import scan_table
 from engine.store.home import Home
 
 Array = NDArray[Any]
-PRODUCT, USUAL_SHARE = f.PRODUCT, 0.3
+PRODUCT = f.PRODUCT
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Material:
 
     places: list[tuple[str, str]]
     results: pl.DataFrame
+    members: dict[str, Array]  # of segments that a model knows: rows of its users
     tried: Array  # (n,) bool: has results with spend
     people: Array  # (n,) float64: who may be reached there; nan where nobody counted
     suits: Array  # (n,) how much better than an average person they answer; nan: not known
@@ -82,11 +84,13 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     )
     bare = set(channels) - {channel for channel, _ in places}
     places = sorted([*places, *((channel, EVERYBODY) for channel in bare)])
+    members = members_of(model, {segment for _, segment in places}, request, wanted)
     return Material(
         places,
         results,
+        members,
         np.array([place in tried for place in places], bool),
-        _people(model, places, facts),
+        people_of(model, places, members, facts),
         np.array([_suits(wanted.get(segment)) for _, segment in places], np.float64),
         {id: str(segment["name"]) for id, segment in wanted.items()},
         facts,
@@ -210,32 +214,3 @@ def _seen(model: Model | None) -> list[str]:
         return []
     seen = model.users["channels"].explode(empty_as_null=True).drop_nulls()
     return [str(name) for name in seen.unique().sort()]
-
-
-def _people(
-    model: Model | None, places: list[tuple[str, str]], facts: dict[str, dict[str, Scalar]]
-) -> Array:
-    """People of each placement: its segment's who were seen on the channel.
-
-    Where nobody was seen anywhere, or not on a channel, the usual share of its segment.
-    """
-    people = np.full(len(places), np.nan)
-    if model is None:
-        return people
-    parts = model.segments
-    at = {id: row for row, id in enumerate(parts.table[f.SEGMENT])}
-    on: dict[str, Array] = {}
-    for row, (channel, segment) in enumerate(places):
-        if segment not in at and segment != EVERYBODY:
-            continue
-        if channel not in on:
-            told = model.users["channels"].list.contains(channel)
-            on[channel] = told.fill_null(False).to_numpy()
-        members = np.arange(model.users.height)
-        if segment != EVERYBODY:
-            place = at[segment]
-            members = parts.members[parts.offsets[place] : parts.offsets[place + 1]]
-        seen = int(on[channel][members].sum())
-        usual = float(facts.get(channel, {}).get("usual_share", USUAL_SHARE))
-        people[row] = max(seen or members.size * usual, 1.0)
-    return people

@@ -226,6 +226,29 @@ def test_a_product_gives_segments_and_results_correct_them(home):
     assert cents(both["allocation"]) == 500_000
 
 
+def test_people_in_two_segments_are_counted_once(home):
+    """Money without end reaches everybody of the channels, and nobody twice."""
+    model = model_of(plant(users=1500, seed=6).learned)
+    plan = make_plan(
+        home,
+        ask("awareness", results=None, product_id="p003", budget=1e7, channels=("instagram",)),
+        model=model,
+    )
+    each = [row["expected"] for row in plan["allocation"] if row["spend"] > 0]
+    assert max(each) <= plan["expected"] <= 1500
+    assert sum(each) > 1.02 * plan["expected"]
+
+
+def test_loyalty_counts_buyers_who_come_back(home):
+    model = model_of(plant(users=1500, seed=6).learned)
+    wanted = {"results": None, "product_id": "p003", "channels": ("instagram", "telegram")}
+    back = make_plan(home, ask("loyalty", **wanted), model=model)
+    told = make_plan(home, ask("loyalty"))
+    assert back["unit"] == "repeat buyers"
+    assert any("comes back" in note for note in told["notes"])
+    assert not any("comes back" in note for note in back["notes"])
+
+
 def test_a_model_of_the_home_is_found(home):
     model = model_of(plant(users=1500, seed=6).learned)
     artefacts.save(home, model)
