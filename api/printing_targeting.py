@@ -20,10 +20,12 @@ SPLITS = {"time": "each person's last opinions", "pairs": "random opinions (all 
 
 def aimed(answer: Answer) -> RenderableType:
     """Studies of targeting, and whether what they found is used from the next retrain on."""
-    columns = ("default", "fixed for all", "tuned", "gain")
+    columns = ("default", "fixed", "tuned", "gain")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("goal", "of what", "trials", *columns, ""):
-        table.add_column(name, justify="right" if name in (*columns, "trials") else "left")
+        table.add_column(
+            name, justify="right" if name in (*columns, "trials") else "left", no_wrap=True
+        )
     for one in answer["studies"]:
         worth = one["worth"]
         table.add_row(
@@ -38,7 +40,8 @@ def aimed(answer: Answer) -> RenderableType:
         )
     pruned = sum(one["pruned"] for one in answer["studies"])
     head = (
-        "worth by product, for people whom no trial has seen, judged by "
+        "worth by product (fixed: the same share and blend for all), for people whom no trial has "
+        "seen, judged by "
         f"{SPLITS[answer['split']]}; {counted(pruned, 'trial')} stopped early"
     )
     kept = any(one["kept"] for one in answer["studies"])
