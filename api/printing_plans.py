@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from api.pages.digest import Answer, allocation, curve, weeks
+from api.pages.digest import CENTS_APART, Answer, allocation, curve, weeks
 from api.pages.wording import Wording, wording
 from engine.errors import counted, shown
 
@@ -105,7 +105,7 @@ def _curve(answer: Answer, words: Wording) -> list[RenderableType]:
 
 def _pacing(answer: Answer, words: Wording) -> list[RenderableType]:
     spends = [row["spend"] for row in answer["pacing"]]
-    if len(spends) < 2 or min(spends) == max(spends):
+    if len(spends) < 2 or max(spends) - min(spends) < CENTS_APART:
         return []
     most = max(spends)
     drawn = "".join(LEVELS[round((len(LEVELS) - 1) * spend / most)] for spend in spends)

@@ -10,6 +10,8 @@ from typing import Any
 
 Answer = dict[str, Any]
 Place = tuple[int, int]
+CENTS_APART = 0.015
+"""Days that differ by a cent, which no day has to spare, are alike."""
 MOST_WITHOUT = 5
 """Of the placements that get nothing, those are shown where the next unit brings most."""
 

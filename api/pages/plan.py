@@ -82,6 +82,7 @@ def _pacing(answer: Answer, words: Wording) -> dict[str, Any] | None:
         "bars": bars,
         "lowest": min(spends),
         "highest": max(spends),
+        "alike": max(spends) - min(spends) < digest.CENTS_APART,
     }
 
 

@@ -91,3 +91,9 @@ def test_of_many_placements_the_largest_are_shown_and_the_others_counted() -> No
     text = drawn(answer | {"allocation": many})
     assert len(text.splitlines()) < 140
     assert "980 more placements with 16,464.00 together" in text
+
+
+def test_days_are_drawn_where_they_differ_by_more_than_cents() -> None:
+    assert "a day from 2026-11-23" in drawn(an_answer())
+    even = [{"date": f"2026-11-{day}", "spend": 71.42 + day % 2 / 100} for day in range(23, 30)]
+    assert "a day from" not in drawn(an_answer(pacing=even))
