@@ -72,7 +72,9 @@ def best_segments(
         best = _best_on_channel(model, row, goal, channel)
     if limit is None:
         aim = targeting_of(model, row, goal)
-        best, limit = best.filter(pl.col(f.OVERLAP) <= aim.overlap + ROUNDING), aim.segments
+        limit = aim.segments
+        if aim.overlap < 1:
+            best = best.filter(pl.col(f.OVERLAP) <= aim.overlap + ROUNDING)
     found = [_described(each) for each in best.head(limit).iter_rows(named=True)]
     said = {"targeting": explain_targeting(model, row, goal)} if explain else {}
     return {"product_id": product_id, **_stamp(model), **said, "segments": found}
