@@ -27,7 +27,8 @@ def study_page(study: optuna.Study, title: str, worth: dict[str, float]) -> str:
         "<style>body{font:15px system-ui;max-width:44rem;margin:2rem auto;color:#222}"
         "th{text-align:left;padding-right:2rem}svg{width:100%}</style>"
         f"<h1>{escape(title)}</h1><h2>Worth by product, people unseen</h2><table>{rows}</table>"
-        f"<h2>History</h2>{history(study)}<h2>Importance</h2>{importance(study)}</html>"
+        f"<h2>History</h2>{history(study)}<p>Dots are trials, hollow ones outside the limits; the "
+        f"line is the best within them.</p><h2>Importance</h2>{importance(study)}</html>"
     )
 
 
