@@ -69,6 +69,6 @@ def test_every_verb_but_those_that_stay_speaks_json(path):
 def test_the_verbs_people_script_against_are_there():
     assert {
         ("ingest",), ("tune",), ("retrain",), ("score",), ("segments",), ("audience",),
-        ("curve",), ("models", "list"), ("models", "show"), ("models", "promote"),
+        ("curve",), ("plan",), ("models", "list"), ("models", "show"), ("models", "promote"),
         ("models", "rollback"), ("keys", "create"), ("doctor",), ("serve",), ("demo",),
     } <= set(verbs())  # fmt: skip

@@ -178,6 +178,13 @@ def test_figures_are_those_of_the_answer() -> None:
     assert "The rows add up to the budget, to the cent." in said
 
 
+def test_of_revenue_it_is_told_what_comes_back() -> None:
+    answer = an_answer(unit="revenue", expected=33_600.0, lower=16_800.0, upper=50_400.0)
+    said = Looked(page(answer)).said
+    assert "Revenue for each unit spent2.01.0 to 3.0" in said
+    assert "Cost of each" not in said
+
+
 def test_money_that_is_not_spent_is_told() -> None:
     answer = an_answer()
     answer["allocation"][0]["spend"] -= 100.01
