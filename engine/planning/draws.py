@@ -16,7 +16,7 @@ from engine.planning.curves import Curves
 from engine.planning.response import Response
 
 Array = NDArray[Any]
-MOST_NUMBERS = 2e7  # placements x draws: what fits in memory beside everything else
+MOST_NUMBERS = 6e6  # placements x draws: what fits in memory beside everything else
 MOST_SHARED = 0.95
 
 
@@ -32,9 +32,12 @@ class Draws:
 
     def outcome(self, spend: Array, days: float = 1.0) -> Array:
         """The mean outcome (n, draws) of money (n,) spread evenly over days."""
+        found = np.zeros(self.ceiling.shape)
+        paid = np.flatnonzero(spend > 0)
         with np.errstate(under="ignore"):
-            share = -np.expm1(-spend[:, None] / (self.scale * days))
-        return np.asarray(self.ceiling * days * share)
+            share = -np.expm1(-spend[paid, None] / (self.scale[paid] * days))
+        found[paid] = self.ceiling[paid] * days * share
+        return found
 
     def one(self, draw: int) -> Curves:
         """The curves of a single draw."""
@@ -90,12 +93,15 @@ def draw_outcomes(mean: Array, dispersion: float, *, days: float = 1.0, seed: in
     A sum over days of independent days, each with variance `m + dispersion m²`.
     """
     random = np.random.default_rng([seed, 1])
+    found = np.zeros(mean.shape)
+    some = mean > 0
+    rate = mean[some]
     if dispersion > 0:
-        mean = mean * random.gamma(days / dispersion, dispersion / days, mean.shape)
-    # Beyond this a Poisson law is a normal one to the last digit shown.
-    large = mean > 1e9
-    small = random.poisson(np.where(large, 1.0, mean)).astype(np.float64)
-    return np.where(large, mean, small)
+        rate = rate * random.gamma(days / dispersion, dispersion / days, rate.size)
+    # Beyond this a Poisson law adds nothing that could be seen.
+    large = rate > 1e9
+    found[some] = np.where(large, rate, random.poisson(np.where(large, 1.0, rate)))
+    return found
 
 
 def interval(outcomes: Array, share: float) -> tuple[Array, Array]:
