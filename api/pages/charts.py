@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 WIDE, HIGH = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 28
 TICKS = 5
 
 
