@@ -60,6 +60,7 @@ def measure_lists(
     best = model.segments.best.filter(pl.col("goal") == goal[0]).sort("product", f.RANK)
     starts = best["product"].search_sorted(np.append(products, products[-1:] + 1), side="left")
     ends = best["product"].search_sorted(products, side="right")
+    prices = Prices.of(goal[1])
     folds = (later.fold[:, None] == np.arange(later.folds)).astype(np.float32)
     for at, product in enumerate(products):
         part = best.slice(int(starts[at]), int(ends[at] - starts[at])).head(most)
@@ -68,7 +69,7 @@ def measure_lists(
         inside, open_ = _members(model, panel, int(product), part)
         said = later.opinions[:, [product]].toarray()[:, 0]
         liked, disliked = (said > 0).astype(np.float32), (said < 0).astype(np.float32)
-        value = Prices.of(goal[1]).worth(liked, disliked, open_.astype(np.float32))
+        value = prices.worth(liked, disliked, 0)
         columns = np.column_stack([value[:, None] * folds, open_, liked, disliked])
         overlaps = part[f.OVERLAP].to_numpy()
         for bound in range(OVERLAPS):
@@ -77,8 +78,9 @@ def measure_lists(
                 continue
             union = np.maximum.accumulate(inside[kept], axis=0).astype(np.float32)
             sums = (union @ columns)[np.minimum(np.arange(most), kept.size - 1)]
-            worth[:, at, bound] = sums[:, : later.folds].T
             people[at, bound], likes[at, bound], dislikes[at, bound] = sums[:, later.folds :].T
+            cost = prices.worth(0, 0, people[at, bound])  # each fold bears its part
+            worth[:, at, bound] = sums[:, : later.folds].T + later.parts[:, None] * cost
     return Lists(worth, people, likes, dislikes)
 
 

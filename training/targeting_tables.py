@@ -37,6 +37,12 @@ class Later:
     def folds(self) -> int:
         return int(self.fold.max(initial=0)) + 1
 
+    @property
+    def parts(self) -> Array:
+        """(folds,): the part of people who are in each."""
+        found: Array = np.bincount(self.fold, minlength=self.folds) / max(self.fold.size, 1)
+        return found
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -104,6 +110,10 @@ def _came_of(
     said: Array, order: Array, people: Array, later: Later, prices: Prices
 ) -> tuple[Array, Array, Array]:
     likes, dislikes = (said > 0).astype(np.float32), (said < 0).astype(np.float32)
-    worth = prices.worth(likes, dislikes, np.ones_like(likes))
-    by_fold = [up_to(worth * (later.fold == fold), order, people) for fold in range(later.folds)]
+    # what people cost is known: each fold bears its part, whoever of it happens to be addressed
+    worth, cost = prices.worth(likes, dislikes, 0), prices.worth(0, 0, people)
+    by_fold = [
+        up_to(worth * (later.fold == fold), order, people) + part * cost
+        for fold, part in enumerate(later.parts)
+    ]
     return up_to(likes, order, people), up_to(dislikes, order, people), np.stack(by_fold)

@@ -34,10 +34,9 @@ class Prices:
     def of(cls, goal: dict[str, Scalar]) -> Prices:
         return cls(*(float(goal[name]) for name in ("like", "dislike", "person")))
 
-    def worth(self, likes: Array, dislikes: Array, people: Array) -> Array:
+    def worth(self, likes: Array | int, dislikes: Array | int, people: Array | int) -> Array:
         """The value of audiences; the three broadcast."""
-        found: Array = self.like * likes - self.dislike * dislikes - self.person * people
-        return found
+        return np.asarray(self.like * likes - self.dislike * dislikes - self.person * people)
 
 
 @dataclass(frozen=True)
