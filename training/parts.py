@@ -16,7 +16,7 @@ from scipy import sparse
 
 from training.compute import Task
 from training.matrices import Pairs
-from training.neighbourhood import fit_neighbourhood
+from training.neighbourhood import fit_neighbourhood, spectrum
 from training.recipe import Recipe
 
 Array = NDArray[Any]
@@ -24,6 +24,8 @@ Array = NDArray[Any]
 NEIGHBOURHOODS = ("likes", "seen", "opinion", "lookalike")
 COSINE = (0.5, 0.0)
 """Powers under which a neighbourhood compares users by the cosine of their likes."""
+MOST_FRIENDS_LIKES = 50_000_000
+"""Beyond so many likes of friends, one counted for each friend who has it, ties are drawn."""
 
 
 @dataclass(frozen=True)
@@ -278,12 +280,35 @@ def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -
 
 
 def fit_ties(pairs: Pairs, recipe: Recipe, seed: int, ties: sparse.csr_array) -> Part:
-    """What those like whom a user follows or is followed by, through the neighbourhood of likes.
+    """How many of those whom a user follows, or is followed by, like a product.
 
-    Friends' rows are summed over the root of their number, so that many friends say more than
-    one, but not many times more.
+    Counts over the root of the number of friends, so that many friends say more than one, but not
+    many times more; popular products are tempered as in the neighbourhoods. The spectrum smooths
+    towards products that the same circles like.
     """
-    likes = fit_part_neighbourhood(pairs, recipe, seed, "likes")
+    settings = recipe["neighbourhood"]
+    ties = _thinned(ties, pairs.likes, seed)
     number = np.maximum(np.asarray(ties.sum(1)).ravel(), 1)
-    users = sparse.diags_array(number**-0.5) @ (ties @ likes.users)
-    return Part("ties", np.asarray(users, np.float32), likes.products)
+    liked = sparse.diags_array(number**-0.5) @ (ties @ pairs.likes)
+    popular = np.maximum(pairs.counts(0)["likes"], 1) ** settings.product_power
+    counted = sparse.csr_array(liked @ sparse.diags_array(1 / popular))
+    if counted.nnz == 0:
+        users, products = (np.zeros((size, 1), np.float32) for size in pairs.shape)
+        return Part("ties", users, products)
+    left, values, right = spectrum(counted, settings.rank, seed)
+    return Part(
+        "ties",
+        (left * values).astype(np.float32),
+        (right * popular[:, None]).astype(np.float32),
+    )
+
+
+def _thinned(ties: sparse.csr_array, likes: sparse.csr_array, seed: int) -> sparse.csr_array:
+    """As many ties, drawn at random, as keep the friends' likes within `MOST_FRIENDS_LIKES`."""
+    share = MOST_FRIENDS_LIKES / max(float((ties @ np.diff(likes.indptr)).sum()), 1.0)
+    if share >= 1:
+        return ties
+    kept = ties.tocoo()
+    chosen = np.random.default_rng([seed, 31]).random(kept.nnz) < share
+    rows, columns = (numbers[chosen] for numbers in kept.coords)
+    return sparse.csr_array((kept.data[chosen], (rows, columns)), shape=ties.shape)

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 
 from tests.training.planted import pairs_of, recipe, tasteful
+from training import parts
 from training.evaluate import auc
 from training.features import tie_matrix
 from training.matrices import Pairs, set_aside
@@ -252,6 +253,32 @@ def test_friends_of_likers_rank_above_friends_of_nobody():
     scores = part.users @ part.products[0]
     assert scores[0] > scores[1]
     assert not part.users[np.asarray(ties.sum(1)).ravel() == 0].any()
+
+
+def test_friends_who_like_nothing_say_nothing():
+    opinions = tasteful(40, 6)
+    opinions[:2] = -1
+    pairs = pairs_of(opinions)
+    follows = pl.DataFrame({"follower_id": ["u00000"], "followee_id": ["u00001"]})
+    part = fit_ties(pairs, recipe(), 0, tie_matrix(follows, pairs.users))
+    assert part.users.shape == (40, 1)
+    assert not part.users.any()
+    assert not part.products.any()
+
+
+def test_of_very_many_ties_some_are_drawn(monkeypatch):
+    pairs = pairs_of(tasteful(120, 12))
+    circle = pairs.users.to_list()
+    follows = pl.DataFrame(
+        {"follower_id": circle * 20, "followee_id": [circle[(n * 7 + n // 120 + 1) % 120]
+                                                     for n in range(120 * 20)]}
+    )  # fmt: skip
+    ties = tie_matrix(follows, pairs.users)
+    whole = fit_ties(pairs, recipe(), 0, ties)
+    monkeypatch.setattr(parts, "MOST_FRIENDS_LIKES", 500)
+    some, again = (fit_ties(pairs, recipe(), 0, ties) for _ in range(2))
+    assert some.users.tobytes() == again.users.tobytes()
+    assert np.count_nonzero(some.users.any(1)) < np.count_nonzero(whole.users.any(1))
 
 
 def test_a_tie_counts_once_and_nobody_follows_themselves():
