@@ -141,10 +141,12 @@ def market() -> list[Row]:
                     posts=0,
                     now=datetime.combine(first, clock(), UTC),
                 )
-                spend = world.spends(make_plan(Home(Path(folder)), request))
-                played = world.play(spend, days, first=first, seed=10 * seed + turn)
+                plan = make_plan(Home(Path(folder)), request)
+                spend, pacing = world.spends(plan), world.pacing(plan)
+                seed_of = 10 * seed + turn
+                played = world.play(spend, days, first=first, seed=seed_of, pacing=pacing)
                 known, first = pl.concat([known, played]), first + timedelta(days=days)
-                reached.append(world.sales(spend, days) / best)
+                reached.append(world.sales(spend, days, pacing) / best)
         rounds.append(reached)
     table = np.array(rounds)
     names = ("first", "second", "third")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, time
 
 import numpy as np
 import polars as pl
@@ -12,35 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError, InvalidValue, NotTrained, PlanInfeasible, UnknownEntity
-from engine.operations.plan_request import PlanRequest
 from engine.operations.plans import make_plan
-from engine.store import artefacts, eventlog, versions
+from engine.store import eventlog
 from engine.store.home import Home
-from tests.engine.audiences.planted import model_of, plant
-from tests.engine.planning.markets import START, Market, plant_market
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NETWORKS = ("instagram", "telegram", "youtube", "x")
-GOALS = ("awareness", "traffic", "sales", "loyalty")
-
-
-@cache
-def market() -> Market:
-    return plant_market(3)
-
-
-@cache
-def results() -> pl.DataFrame:
-    random = np.random.default_rng(0)
-    return pl.concat(
-        market().play(
-            random.lognormal(3, 0.6, len(market().places)),
-            1,
-            first=START + timedelta(day),
-            seed=day,
-        )
-        for day in range(30)
-    )
+from tests.engine.operations.asked import GOALS, NETWORKS, ask, cents, market, results, spent_on
+from tests.engine.planning.markets import START
 
 
 def on_networks() -> pl.DataFrame:
@@ -52,23 +27,6 @@ def on_networks() -> pl.DataFrame:
 @pytest.fixture
 def home(tmp_path) -> Home:
     return Home(tmp_path)
-
-
-def ask(goal: str = "sales", **wanted) -> PlanRequest:
-    usual = {"budget": 5000.0, "days": 7, "results": results(), "now": NOW, "posts": 0}
-    return PlanRequest(goal=goal, **(usual | wanted))
-
-
-def cents(rows) -> int:
-    return sum(round(row["spend"] * 100) for row in rows)
-
-
-def spent_on(plan, place) -> float:
-    return sum(
-        row["spend"]
-        for row in plan["allocation"]
-        if place in (row["channel"], (row["channel"], row["segment_id"]))
-    )
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -125,7 +83,7 @@ def test_results_of_the_log_count_and_a_file_that_it_holds_counts_once(home):
 
 
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     budget=st.floats(10, 1e6),
@@ -173,10 +131,10 @@ def test_statuses_say_what_holds_a_placement(home):
 
 
 def test_starts_are_kept_or_the_placement_is_off(home):
-    starts = dict.fromkeys(market().places, 400.0) | {"channel-3": 1500.0}
+    starts = dict.fromkeys(market().places[::3], 400.0) | {"channel-3": 1500.0}
     plan = make_plan(home, ask(starts=starts))
-    spends = np.array([row["spend"] for row in plan["allocation"]])
-    assert ((spends == 0) | (spends >= 400)).all()
+    held = [spent_on(plan, place) for place in starts]
+    assert all(spend == 0 or spend >= 400 for spend in held)
     assert spent_on(plan, "channel-3") == 0 or spent_on(plan, "channel-3") >= 1500
 
 
@@ -207,54 +165,6 @@ def test_no_history_at_all_is_a_plan_from_usual_prices_that_says_so(home):
     assert "Without any results" in plan["notes"][0]
     assert cents(plan["allocation"]) == 500_000
     assert plan["upper"] - plan["lower"] > plan["expected"]
-
-
-def test_a_product_gives_segments_and_results_correct_them(home):
-    model = model_of(plant(users=1500, seed=6).learned)
-    prior = make_plan(
-        home,
-        ask("awareness", results=None, product_id="p003", channels=("instagram", "telegram")),
-        model=model,
-    )
-    assert prior["basis"] == "prior"
-    assert prior["model_version"] == "test-1"
-    assert {row["channel"] for row in prior["allocation"]} == {"instagram", "telegram"}
-    people = sum(row["expected"] for row in prior["allocation"])
-    assert prior["expected"] <= min(people, 1500)
-    both = make_plan(home, ask(product_id="p003"), model=model)
-    assert both["basis"] == "mixed"
-    assert cents(both["allocation"]) == 500_000
-
-
-def test_people_in_two_segments_are_counted_once(home):
-    """Money without end reaches everybody of the channels, and nobody twice."""
-    model = model_of(plant(users=1500, seed=6).learned)
-    plan = make_plan(
-        home,
-        ask("awareness", results=None, product_id="p003", budget=1e7, channels=("instagram",)),
-        model=model,
-    )
-    each = [row["expected"] for row in plan["allocation"] if row["spend"] > 0]
-    assert max(each) <= plan["expected"] <= 1500
-    assert sum(each) > 1.02 * plan["expected"]
-
-
-def test_loyalty_counts_buyers_who_come_back(home):
-    model = model_of(plant(users=1500, seed=6).learned)
-    wanted = {"results": None, "product_id": "p003", "channels": ("instagram", "telegram")}
-    back = make_plan(home, ask("loyalty", **wanted), model=model)
-    told = make_plan(home, ask("loyalty"))
-    assert back["unit"] == "repeat buyers"
-    assert any("comes back" in note for note in told["notes"])
-    assert not any("comes back" in note for note in back["notes"])
-
-
-def test_a_model_of_the_home_is_found(home):
-    model = model_of(plant(users=1500, seed=6).learned)
-    artefacts.save(home, model)
-    versions.promote(home, model.version)
-    plan = make_plan(home, ask(results=None, product_id="p003", channels=("instagram",)))
-    assert plan["model_version"] == model.version
 
 
 def test_revenue_counts_what_a_sale_brings(home):
@@ -330,21 +240,12 @@ def test_placements_without_any_sale_still_make_a_plan(home):
     assert np.isfinite(plan["expected"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [100, 101, 102, 103])
-def test_three_rounds_without_any_history_reach_nine_tenths_of_an_oracle(home, seed):
-    """Plan, see what comes, plan again: what is sold in all, against who knows every curve."""
-    world, days = plant_market(seed), 14
-    budget = 30.0 * days * len(world.places)
-    known, first, sold = world.named(), START, 0.0
-    for turn in range(3):
-        now = datetime.combine(first, time(), UTC)
-        plan = make_plan(home, ask(budget=budget, days=days, results=known, now=now, seed=seed))
-        spend = world.spends(plan)
-        sold += world.sales(spend, days)
-        known = pl.concat([known, world.play(spend, days, first=first, seed=10 * seed + turn)])
-        first += timedelta(days=days)
-    assert sold / (3 * world.oracle(budget, days)) >= 0.9
+def test_days_take_turns_where_money_explores_and_are_even_where_it_does_not(home):
+    turns = [row["spend"] for row in make_plan(home, ask())["pacing"]]
+    assert turns[0] > turns[1] < turns[2]
+    assert turns[0] - turns[1] == pytest.approx(0.3 * 5000 / 7, abs=0.02)
+    even = [row["spend"] for row in make_plan(home, ask(exploration=0.0))["pacing"]]
+    assert max(even) - min(even) < 0.011
 
 
 @pytest.mark.slow

@@ -37,9 +37,16 @@ class Market:
     def curves(self) -> Curves:
         return Curves(self.ceiling[:, None], self.scale[:, None])
 
-    def sales(self, spend: Array, days: int) -> float:
-        """What money by placement truly brings, spread evenly."""
-        return float(self.curves.over(days).value(spend).sum())
+    def sales(self, spend: Array, days: int, pacing: Array | None = None) -> float:
+        """What money by placement truly brings, spread evenly, or by shares of days."""
+        if pacing is None:
+            return float(self.curves.over(days).value(spend).sum())
+        return float(sum(self.curves.value(spend * share).sum() for share in pacing))
+
+    def pacing(self, plan: dict[str, Any]) -> Array:
+        """The share of each day in a plan's money (days,)."""
+        spends = np.array([row["spend"] for row in plan["pacing"]])
+        return np.asarray(spends / spends.sum())
 
     def oracle(self, budget: float, days: int) -> float:
         limits = read_limits(self.places, budget, Wishes())
@@ -52,10 +59,13 @@ class Market:
             spend[at[row["channel"], row["segment_id"]]] += row["spend"]
         return spend
 
-    def play(self, spend: Array, days: int, *, first: date, seed: int) -> pl.DataFrame:
-        """Daily results of money (n,) spread evenly, as a platform would report them."""
+    def play(
+        self, spend: Array, days: int, *, first: date, seed: int, pacing: Array | None = None
+    ) -> pl.DataFrame:
+        """Daily results of money (n,) spread evenly, or by shares of days, as platforms report."""
         random = np.random.default_rng(seed)
-        each = np.repeat((spend / days)[None, :], days, axis=0)
+        shares = np.full(days, 1.0 / days) if pacing is None else pacing
+        each = shares[:, None] * spend[None, :]
         mean = self.ceiling * -np.expm1(-each / self.scale)
         if self.noise > 0:
             mean = mean * random.gamma(1 / self.noise, self.noise, mean.shape)
