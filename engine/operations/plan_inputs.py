@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine import settings
-from engine.errors import NotTrained, UnknownEntity
+from engine.errors import InvalidValue, NotTrained, UnknownEntity
 from engine.operations.audiences import best_segments
 from engine.operations.lookup import near_ids
 from engine.operations.outlets import Wish, product_channels
@@ -73,6 +73,7 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     chosen, facts = settings.load("planning", home.root), settings.load_rows("channels", home.root)
     model = _model(home, request, model)
     results, notes = _results(home, request, now.date())
+    results = _bounded(results, request, int(chosen["plan"].most_places))
     fitting = _channels(home, request, facts, results, model)
     segments = _segments(model, request, int(chosen["plan"].segments))
     named, tried = _pairs(results), _pairs(results.filter(pl.col("spend") > 0))
@@ -101,6 +102,28 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
         fitting,
         notes,
     )
+
+
+def _bounded(results: pl.DataFrame, request: PlanRequest, most: int) -> pl.DataFrame:
+    """Results of as many placements as a plan can hold; too many are cut to the channels asked for.
+
+    Raises:
+        InvalidValue: those are too many as well.
+    """
+    if results.height <= most:
+        return results
+    keys = [name for name in (f.CHANNEL, f.SEGMENT) if name in results.columns]
+
+    def count(rows: pl.DataFrame) -> int:
+        return int(rows.select(pl.struct(keys).n_unique()).item())
+
+    if count(results) > most and request.channels is not None:
+        results = results.filter(pl.col(f.CHANNEL).is_in(request.channels))
+    found = count(results)
+    if found > most:
+        text = f"{found} are more than the {most} of one plan; name channels, or join segments"
+        raise InvalidValue("placements", text)
+    return results
 
 
 def _model(home: Home, request: PlanRequest, model: Model | None) -> Model | None:

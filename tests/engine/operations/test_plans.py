@@ -225,6 +225,23 @@ def test_results_that_cannot_be_true_stop_a_plan(home, bad):
         make_plan(home, ask(results=pl.concat([rows, row])))
 
 
+@pytest.mark.slow
+def test_a_million_placements_are_refused_with_what_to_do(home):
+    count = 1_000_000
+    many = pl.DataFrame({"segment_id": np.arange(count)}).select(
+        pl.lit(date(2026, 2, 1)).alias("date"),
+        pl.lit("instagram").alias("channel"),
+        pl.col("segment_id").cast(pl.String),
+        pl.lit(1.0).alias("spend"),
+        pl.lit(1.0).alias("sales"),
+    )
+    with pytest.raises(InvalidValue, match="1000000 are more than the 100000"):
+        make_plan(home, ask(results=many))
+    both = pl.concat([many, results().select(many.columns)])
+    few = make_plan(home, ask(results=both, channels=("channel-0",)))
+    assert cents(few["allocation"]) == 500_000
+
+
 def test_one_placement_gets_all_of_it(home):
     one = results().filter(
         (pl.col("channel") == "channel-0") & (pl.col("segment_id") == "segment-1")
