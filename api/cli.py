@@ -58,6 +58,8 @@ def place(
     ] = Path("var"),
 ) -> None:
     """Learns what people like, and says which audience to address for each product."""
+    # whatever reads settings without being told a home reads those of this one
+    os.environ["MOKHATAB_HOME"] = str(home)
     context.obj = Place(home)
     if context.invoked_subcommand in ("retrain", "tune"):
         from training.priority import stand_back  # before threads are started by libraries

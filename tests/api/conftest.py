@@ -120,6 +120,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         folder = home.root if isinstance(home, Home) else home
         monkeypatch.setattr(sys, "argv", ["mokhatab", "--home", str(folder), *words])
         monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("MOKHATAB_HOME", "")  # put back at the end, whatever the command sets
+        monkeypatch.delenv("MOKHATAB_HOME")
         try:
             main()
             code = 0

@@ -167,6 +167,20 @@ def test_an_audience_is_the_best_of_the_scores_of_those_who_have_not_acted(
     assert pl.read_csv(audience)["user_id"].to_list() == best["user_id"].to_list()
 
 
+def test_answers_heed_the_settings_of_the_home_that_is_named(run, home, tmp_path):
+    """A loyalty far above what is allowed is told by the file it stands in."""
+    other = tmp_path / "other"
+    shutil.copytree(home.root, other)
+    (other / "configs").mkdir(exist_ok=True)
+    (other / "configs" / "goals.toml").write_text("[rows.traffic]\nloyalty = 1000.0\n")
+    words = ("audience", "کالا3", "--share", "0.1", "--goal", "traffic")
+    out = ("--out", str(tmp_path / "audience.csv"))
+    assert run(home, *words, *out).code == 0
+    said = run(Home(other), *words, *out)
+    assert said.code == 1
+    assert str(other / "configs" / "goals.toml") in said.err
+
+
 def test_an_audience_leaves_out_who_acted_on_the_product_unless_asked_for(run, home, tmp_path):
     path, acted = tmp_path / "audience.csv", np.flatnonzero(OPINIONS[:, 3])
     known = {f"u{row:05d}" for row in acted}
