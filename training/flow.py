@@ -26,6 +26,7 @@ from engine.operations.models import promote_model
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
 from engine.signals.integrity import cap_weights
+from engine.signals.ties import told_ties
 from engine.store.artefacts import Model, open_model, save
 from engine.store.eventlog import scan_events, scan_table, version
 from engine.store.forgotten import newest_erasure
@@ -160,9 +161,16 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
     }
     return Material(
         pairs,
-        _features(attributes, products, scan_table(home, "follows").collect(), pairs, recipe),
+        _features(attributes, products, _follows(home, events), pairs, recipe),
         Source(users, products, window, as_of, seed),
     )
+
+
+def _follows(home: Home, events: pl.LazyFrame) -> pl.DataFrame:
+    """The follows table, and who followed whom by acts."""
+    told = told_ties(events, distinct=True)
+    table = scan_table(home, "follows").select(told.columns).collect()
+    return pl.concat([table.cast(pl.String), told])
 
 
 def _capped(home: Home, pairs: Pairs) -> Pairs:

@@ -27,7 +27,8 @@ from tests.training.planted import (
     world_events,
 )
 from tests.worlds import tiny
-from training.flow import retrain
+from training.flow import gather, retrain
+from training.recipe import load_recipe
 
 
 def hashes(home: Home) -> dict[str, str]:
@@ -233,3 +234,27 @@ def test_a_corrupt_champion_does_not_stop_the_next(copied_home: Any) -> None:
     assert outcome.promoted
     assert outcome.champion is None
     assert champion(home) == outcome.version
+
+
+def test_who_follows_whom_is_learned_from_acts_as_from_the_table(tmp_path: Any) -> None:
+    home = tiny_home(tmp_path / "home")
+    people = eventlog.scan_events(home).select("user_id").unique().sort("user_id").collect()
+    one, two, three = people["user_id"].head(3)
+    eventlog.add_follows(home, pl.DataFrame({"follower_id": [one], "followee_id": [two]}))
+    first = eventlog.scan_events(home).head(1).collect()
+    told = first.with_columns(
+        event_id=pl.lit("follow-1"),
+        user_id=pl.lit(two),
+        product_id=pl.lit(None, pl.String),
+        action=pl.lit("follow"),
+        target_user_id=pl.lit(three),
+    )
+    eventlog.append_events(home, told)
+    material = gather(home, load_recipe(home), 0)
+    ties = material.features.ties
+    assert ties is not None
+    known = material.pairs.users.to_list()
+    found = {
+        (known[int(row)], known[int(column)]) for row, column in zip(*ties.nonzero(), strict=True)
+    }
+    assert found == {(one, two), (two, one), (two, three), (three, two)}
