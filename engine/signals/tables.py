@@ -11,8 +11,9 @@ import json
 import polars as pl
 
 from engine.errors import FrameError
-from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, USER, Schema
+from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, TAGS, USER, Schema
 from engine.signals.events import RAW, ROW, ROW_NUMBER, as_json, as_numbers, as_texts
+from engine.signals.ids import as_id
 
 IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE)
 TAGS_BETWEEN = "|"
@@ -106,10 +107,13 @@ def _tags(column: pl.Series) -> pl.Series:
 
 
 def _parsed(text: str) -> list[str] | None:
+    """Tags of a JSON array: nulls go, whole numbers are digits; null where one is no text."""
     try:
-        return [str(tag) for tag in json.loads(text)]
+        tags = [tag for given in json.loads(text) if (tag := as_id(given, TAGS)) is not None]
+        "".join(tags).encode()  # a lone surrogate, which JSON can spell, is no text
     except (ValueError, RecursionError):
         return None
+    return tags
 
 
 def _reason(rows: pl.DataFrame, typed: pl.DataFrame, kind: Schema, id_bytes: int) -> pl.Series:
