@@ -9,7 +9,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("ranking", "evidence", "signals", "text", "http", "intake", "memory", "planning", "retrain")
+NAMES = (
+    *("ranking", "evidence", "signals", "text", "http", "intake"),
+    *("memory", "planning", "retrain"),
+)
 
 
 def main(names: list[str]) -> None:
