@@ -15,14 +15,13 @@ import polars as pl
 
 from engine.errors import ConfigError
 from engine.frames import ACTION, AT, CHANNEL, LANGUAGE, USER, VALUE
+from engine.signals.events import STARS
 from training.lines import Layout
 
 TABLES = ("events", "users", "products", "follows", "results")
 _LAYOUT = {"columns": list, "separator": str, "encoding": str, "header": str, "rename": dict}
 _RATING = ("like_at", "dislike_at", "low", "high")
 _DEFAULTS = (USER, ACTION, AT, CHANNEL, LANGUAGE)
-STARS = (1.0, 5.0)
-"""The scale on which the log keeps the ratings of reviews."""
 
 
 @dataclass(frozen=True)

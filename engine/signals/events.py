@@ -6,11 +6,12 @@ rows that were refused, each with its number and reason. Never: the disk, a cloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import polars as pl
 
@@ -48,6 +49,9 @@ PRODUCTLESS = ("follow", "post", "question", "undo")
 """Acts that may be about no product."""
 
 UNDO = "undo"
+STARS = (1.0, 5.0)
+"""The scale of ratings, that of the settings of actions."""
+
 IDS = (EVENT, USER, PRODUCT, TARGET, OBJECT, CHANNEL, LANGUAGE)
 _TEXTS = (*IDS, ACTION, TEXT)
 
@@ -61,16 +65,19 @@ class Limits:
     text_bytes: int
     earliest: datetime
     ahead: timedelta
+    rated: tuple[str, ...] = ()
+    """Actions whose values are ratings."""
 
     @classmethod
-    def of(cls, section: Section, actions: Iterable[str]) -> Limits:
-        """Takes section `limits` of the events' settings and the names of the known actions."""
+    def of(cls, section: Section, actions: Mapping[str, Mapping[str, Any]]) -> Limits:
+        """Takes section `limits` of the events' settings and the rows of the known actions."""
         return cls(
             tuple(actions),
             section.id_bytes,
             section.text_bytes,
             datetime(section.earliest_year, 1, 1, tzinfo=UTC),
             timedelta(seconds=section.ahead_seconds),
+            tuple(name for name, row in actions.items() if row.get("rated")),
         )
 
 
@@ -264,6 +271,7 @@ def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
         (~pl.col(VALUE).is_finite(), f"{VALUE} is not finite"),
         (pl.col(ACTION).is_null(), f"{ACTION} is missing"),
         (~pl.col(ACTION).is_in(limits.actions), f"{ACTION} is unknown"),
+        (_off_scale(limits), f"{VALUE} is no rating from {STARS[0]:g} to {STARS[1]:g} stars"),
         (productless, f"{PRODUCT} is missing"),
         ((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_null(), f"{OBJECT} of undo is missing"),
         (~pl.col(f"{AT}?"), f"{AT} is missing"),
@@ -272,6 +280,10 @@ def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
         (pl.col(AT) > pl.col(LATEST), f"{AT} lies ahead of the clock"),
     ]
     return pl.coalesce(pl.when(broken).then(pl.lit(text)) for broken, text in rules)
+
+
+def _off_scale(limits: Limits) -> pl.Expr:
+    return pl.col(ACTION).is_in(limits.rated) & ~pl.col(VALUE).is_between(*STARS)
 
 
 def _id_rules(name: str, limits: Limits) -> list[tuple[pl.Expr, str]]:

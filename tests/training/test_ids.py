@@ -20,7 +20,7 @@ from training.ingest import ingest
 from training.layouts import Mapping, change_mapping
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LIMITS = Limits.of(load("events")["limits"], ["like"])
+LIMITS = Limits.of(load("events")["limits"], {"like": {}})
 WRITTEN: list[tuple[Any, str | None]] = [
     ("5", "5"),
     ("5.0", "5.0"),

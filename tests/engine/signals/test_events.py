@@ -100,6 +100,18 @@ def test_values_that_are_no_numbers_are_refused_in_typed_columns_too(value):
     assert reason(value=value) == "value is not finite"
 
 
+@pytest.mark.parametrize("value", [9, 0, -3, 5.5, "0.5"])
+def test_a_rating_is_one_to_five_stars_and_an_amount_is_anything(value):
+    assert reason(action="Review", value=value) == "value is no rating from 1 to 5 stars"
+    assert reason(action="purchase", value=value) is None
+    assert reason(action="review", value=float("nan")) == "value is not finite"
+
+
+@pytest.mark.parametrize("value", [None, 1, 2.5, "5.0"])
+def test_a_review_may_have_any_rating_on_the_scale_or_none(value):
+    assert reason(action="review", value=value) is None
+
+
 def test_five_minutes_ahead_are_believed():
     assert reason(occurred_at="2026-01-01T00:05:00Z") is None
 
