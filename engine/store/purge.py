@@ -11,12 +11,13 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from engine.frames import EVENTS, FOLLOWEE, FOLLOWER, FOLLOWS, TARGET, USER, USERS
 from engine.store.catalog import Catalog, catalog_url
 from engine.store.consents import CONSENTS
-from engine.store.eventlog import scan_table, table_path, writing
+from engine.store.eventlog import scan_table, staging, table_path, writing
 from engine.store.files import replace_durably
 from engine.store.home import Home
 
@@ -33,7 +34,7 @@ def purge_tables(home: Home, user: str) -> dict[str, int]:
     as bounds of columns. Versions keep rising; what lies before cannot be read any more. A retrain
     that reads the log in this very moment fails, and its champion stays.
     """
-    with writing(home):
+    with writing(home), staging(home):  # the latter sweeps what killed runs left
         return {name: _purge_table(home, name, user) for name in HOLDS}
 
 
@@ -50,15 +51,24 @@ def _purge_table(home: Home, name: str, user: str) -> int:
     if name == EVENTS.name:
         nobody = {TARGET: "CAST(NULL AS STRING)"}
         table.update(updates=nobody, predicate=f"{TARGET} = {text}")
-    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    # All files that the table does not list go, not only those that its log still remembers.
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
     # One more change, of nothing: the last entry of the log stays, and must not hold the id.
-    scan_table(home, name).limit(0).collect().write_delta(path, mode="append")
+    # Where no row is left the frame lacks the columns that people added, hence "merge".
+    nothing = scan_table(home, name).limit(0).collect()
+    nothing.write_delta(path, mode="append", delta_write_options={"schema_mode": "merge"})
     table = DeltaTable(path)
     table.create_checkpoint()
-    for entry in (path / "_delta_log").glob("*.json"):
-        if int(entry.stem) < table.version():
-            entry.unlink()
+    _forget_entries(path / "_delta_log", table.version())
     return removed
+
+
+def _forget_entries(log: Path, version: int) -> None:
+    """Removes all that a table's log holds of earlier versions: changes, checkpoints, halves."""
+    for entry in log.iterdir():
+        stays = entry.name.startswith(f"{version:020}.") or entry.name == "_last_checkpoint"
+        if entry.is_file() and not stays:
+            entry.unlink()
 
 
 def purge_quarantine(home: Home, user: str) -> int:

@@ -219,6 +219,29 @@ def test_a_home_without_anything_can_be_asked(tmp_path: Path) -> None:
     assert holding(Home(tmp_path)) == []
 
 
+def test_the_last_row_of_a_table_goes_like_any_other(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    eventlog.upsert(home, "users", pl.DataFrame({USER: [CANARY], "city": ["t"]}))
+    eventlog.add_follows(home, pl.DataFrame({FOLLOWER: [CANARY], FOLLOWEE: ["other"]}))
+    removed = erase_user(home, CANARY, now=LATER)["removed"]["tables"]
+    assert removed == {"events": 0, "users": 1, "follows": 1}
+    assert holding(home) == []
+    eventlog.upsert(home, "users", pl.DataFrame({USER: ["other"], "city": ["t"]}))
+    assert eventlog.scan_table(home, "users").collect().rows() == [("other", "t")]
+
+
+def test_the_second_who_is_erased_leaves_as_little_as_the_first(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    people = ["AAA-canary", "mmm-canary", "zzz-canary"]
+    events = events_like(tasteful(3, 15)).with_columns(pl.col(USER).rank("dense").alias("of"))
+    named = pl.Series(people).gather(events["of"].cast(pl.UInt32) - 1)
+    eventlog.append_events(home, events.with_columns(named.alias(USER)))
+    for gone in ("AAA-canary", "zzz-canary", "mmm-canary"):
+        erase_user(home, gone, now=LATER)
+        assert holding(home, gone) == []
+    assert eventlog.scan_events(home).collect().is_empty()
+
+
 @pytest.mark.parametrize("gone", [[0], [119], [3, 4, 5], list(range(0, 120, 7))])
 def test_people_taken_out_leave_all_others_as_they_were(trained: Home, gone: list[int]) -> None:
     model = open_model(trained)
