@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.frames import ACTION, AT, CHANNEL, EVENT, LANGUAGE, OBJECT, PRODUCT, TARGET, TEXT, USER
 
 Row = dict[str, Any]
+Namer = Callable[[Mapping[str, str]], str | None]
+"""Makes the id of an act that came without one, as `engine.signals.events.name_act` does."""
 
 ACTS = {
     "Like": "like",
@@ -34,6 +36,8 @@ CREATED = {"Note": "post", "Image": "upload", "Video": "upload", "Question": "qu
 PEOPLE = {"Follow", "Block"}
 """Acts whose object may be a person as well as a product: both columns name it."""
 
+COLLECTIONS = ("Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage")
+
 TAGGED = ("Hashtag", "Mention", "Emoji")
 """Tags that say nothing of what a post is about, or are told apart from it."""
 
@@ -47,19 +51,27 @@ def is_activity(row: Mapping[str, Any]) -> bool:
     return "type" in row and ACTION not in row
 
 
-def read_activity(activity: Mapping[str, Any]) -> Row | str:
+def read_activity(activity: Mapping[str, Any], name_act: Namer | None = None) -> Row | str:
     """One activity as a row of events, or the reason why it is none, its field first.
 
     `Like`, `Dislike`, `Announce` (share), `View`, `Follow`, `Block`, `Flag` (report) and `Undo` act
     on their object. `Create` is a `post` of a Note, an `upload` of an Image or Video, a `question`
     of a Question, and a `comment` where the object answers another. A followed or blocked object is
     both product and target user, since an id does not say which it is. The text loses its markup.
+
+    What an `Undo` takes back may be embedded without an id. It is then found by the id that
+    `name_act` makes of its content, and refused where there is no `name_act`, where it does not
+    say when it was, and where it is an `Undo` itself.
     """
     kind = _kind(activity)
+    if kind == "Undo" and name_act is not None:
+        activity = _with_named_object(activity, name_act)
     if kind in ACTS:
         row = _acted(activity, kind)
     elif kind == "Create":
         row = _created(activity)
+    elif kind in COLLECTIONS:
+        return f"type is {kind}, which is no act; send the activities that it holds, one by one"
     else:
         return "type is none of " + ", ".join([*ACTS, "Create"])
     if isinstance(row, str):
@@ -68,9 +80,22 @@ def read_activity(activity: Mapping[str, Any]) -> Row | str:
         return "actor names several people; send one activity for each"
     row[USER] = _id(activity.get("actor"))
     row[EVENT] = _id(activity)
-    row[AT] = activity.get("published", row.get(AT))
+    row[AT] = _first(activity.get("published"), row.get(AT))
     row[CHANNEL] = _named(activity.get("generator"))
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _with_named_object(activity: Mapping[str, Any], name_act: Namer) -> Mapping[str, Any]:
+    """The `Undo` with an id for its object, where that has none and its content makes one."""
+    undone = _several(activity.get("object"))
+    act = undone[0] if len(undone) == 1 else None
+    if not isinstance(act, Mapping) or _id(act) is not None or _kind(act) == "Undo":
+        return activity
+    actor = _first(act.get("actor"), activity.get("actor"))
+    row = read_activity({**act, "actor": actor})
+    if isinstance(row, str) or not all(isinstance(said, str) for said in row.values()):
+        return activity
+    return {**activity, "object": name_act(row) or act}
 
 
 def _acted(activity: Mapping[str, Any], kind: str) -> Row | str:
@@ -81,7 +106,7 @@ def _acted(activity: Mapping[str, Any], kind: str) -> Row | str:
         return "object names several things; send one activity for each"
     named = _id(about)
     if named is None:
-        return "object is missing"
+        return "object is missing" if about is None else f"object of {kind} has no id"
     if kind == "Undo":
         return {ACTION: ACTS[kind], OBJECT: named}
     row: Row = {ACTION: ACTS[kind], PRODUCT: named}
@@ -141,7 +166,7 @@ def _text(made: Mapping[str, Any]) -> tuple[str | None, str | None]:
     if isinstance(by_language, Mapping) and len(by_language) == 1:
         ((language, content),) = by_language.items()
         return _plain(content), language
-    return _plain(made.get("content", made.get("name"))), None
+    return _plain(_first(made.get("content"), made.get("name"))), None
 
 
 def _plain(content: Any) -> str | None:
@@ -174,6 +199,11 @@ def _named(thing: Any) -> str | None:
     several = _several(thing)
     one = several[0] if several else None
     return _string(one.get("name")) if isinstance(one, Mapping) else _string(one)
+
+
+def _first(said: Any, otherwise: Any) -> Any:
+    """What is said, or else the other; JSON may say nothing by null as well as by silence."""
+    return otherwise if said is None else said
 
 
 def _string(value: Any) -> str | None:

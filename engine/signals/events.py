@@ -152,6 +152,27 @@ def identify(events: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(ids.update(filled, on="at", how="left")[EVENT])
 
 
+def name_act(row: Mapping[str, str]) -> str | None:
+    """The id that `identify` gives one act; null where it has no moment that can be read.
+
+    Args:
+        row: columns of text and no numbers, as they were when the act itself was judged.
+    """
+    moment = parse_moments(pl.Series([row.get(AT)], dtype=pl.String)).to_physical().item()
+    if moment is None:
+        return None
+    said = {**row, AT: str(moment)}
+    try:
+        parts = [
+            f"{name}={len(said[name].encode())}:{said[name]};".encode()
+            for name in EVENTS.columns
+            if name != EVENT and said.get(name)
+        ]
+    except UnicodeError:
+        return None
+    return blake2b(b"".join(parts), digest_size=16).hexdigest()
+
+
 def keep_once(events: pl.DataFrame) -> pl.DataFrame:
     """Each event id once, in the order of its first row; of differing rows the least stays."""
     repeated = events[EVENT].is_duplicated()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,12 @@ from hypothesis import strategies as st
 from engine import settings
 from engine.frames import EVENTS
 from engine.signals.activitystreams import is_activity, read_activity
+from engine.signals.arrivals import judge_arrivals
+from engine.signals.events import Limits, name_act
+from engine.signals.undo import live_events
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+LIMITS = Limits.of(settings.load("events")["limits"], settings.load_rows("actions"))
 
 ALICE, SHOE = "https://social.example/users/alice", "https://shop.example/shoes/7"
 WHEN = "2026-01-02T03:04:05Z"
@@ -82,6 +89,50 @@ def test_an_answer_is_a_comment_on_what_it_answers():
     assert (row["action"], row["product_id"], row["text"]) == ("comment", SHOE, "Hi")
 
 
+def test_null_says_no_more_than_silence():
+    made = note(published=WHEN, content=None, name="A shoe", inReplyTo=None, tag=None)
+    row = read_activity(activity("Create", made, published=None, context=None))
+    assert (row["occurred_at"], row["text"]) == (WHEN, "A shoe")
+
+
+def without_id(kind="Like", **more):
+    return {key: said for key, said in activity(kind, **more).items() if key != "id"}
+
+
+def arrive(*acts):
+    judged = judge_arrivals(acts, EVENTS, now=NOW, limits=LIMITS, most_columns=50)
+    return judged.good, judged.refused["reason"].to_list()
+
+
+@pytest.mark.parametrize("act", [without_id(), without_id("Follow"), without_id(generator="app")])
+@pytest.mark.parametrize("left_out", [(), ("actor",)])
+def test_undo_of_an_act_without_an_id_finds_it_by_its_content(act, left_out):
+    inner = {key: said for key, said in act.items() if key not in left_out}
+    good, refused = arrive(act, without_id("Undo", object=inner))
+    assert not refused
+    assert good["event_id"].null_count() == 0
+    assert live_events(good.lazy()).collect().is_empty()
+    others = without_id(published="2026-01-02T03:04:06Z"), without_id(object="another")
+    good, refused = arrive(act, *(without_id("Undo", object=other) for other in others))
+    assert not refused
+    assert live_events(good.lazy()).collect().height == 1
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        without_id(published=None),
+        without_id(published="some day"),
+        without_id("Undo", object=without_id()),
+        without_id("Dance"),
+        without_id(actor="\ud800"),
+        {},
+    ],
+)
+def test_an_act_that_its_content_does_not_name_cannot_be_taken_back(undone):
+    assert arrive(without_id("Undo", object=undone))[1] == ["object of Undo has no id"]
+
+
 def test_text_loses_its_markup_and_keeps_its_lines_and_its_language():
     content = "<p>1 &lt; 2<br>خوب <a href='x'>#shoe</a></p><p>3 < 4</p>"
     row = read_activity(activity("Create", note(contentMap={"fa": content})))
@@ -132,6 +183,10 @@ def test_a_report_is_about_what_it_names_last():
         (activity("Like", [SHOE, SHOE]), "object names several things"),
         (activity("Create", "https://x.example/notes/1"), "object of Create must be"),
         (activity("Create", {"type": "Tombstone"}), "object is none of"),
+        (activity("Like", {"type": "Note"}), "object of Like has no id"),
+        (activity("Undo", {"type": "Like", "object": SHOE}), "object of Undo has no id"),
+        ({"type": "OrderedCollection", "orderedItems": []}, "type is OrderedCollection, which is"),
+        ({"type": "Collection", "items": []}, "type is Collection, which is no act; send the"),
         ({"type": 3}, "type is none of"),
         ({"type": []}, "type is none of"),
     ],
@@ -160,10 +215,10 @@ kinds = st.sampled_from(["Like", "Create", "Undo", "Flag", "Follow", ["Create"]]
     st.dictionaries(names, json_values),
     kinds,
     st.dictionaries(names, json_values),
-    st.sampled_from(["Note", "Image", ["Question"]]),
+    st.sampled_from(["Note", "Image", ["Question"], "Like"]),
 )
 def test_no_json_breaks_the_reading_and_no_column_is_invented(outer, kind, inner, made):
-    row = read_activity({**outer, "type": kind, "object": {**inner, "type": made}})
+    row = read_activity({**outer, "type": kind, "object": {**inner, "type": made}}, name_act)
     assert isinstance(row, str) or set(row) <= set(EVENTS.columns)
     read_activity(outer)
 

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from engine import frames
 from engine import settings as configuration
 from engine.errors import FrameError
-from engine.signals.events import ROW_NUMBER, Limits, identify, judge_events
+from engine.signals.events import ROW_NUMBER, Limits, identify, judge_events, name_act
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = Limits.of(configuration.load("events")["limits"], configuration.load_rows("actions"))
@@ -237,3 +237,12 @@ def test_a_clock_in_another_zone_is_the_same_clock():
         [GOOD | {"occurred_at": NOW + timedelta(minutes=minutes)} for minutes in (4, 6)]
     )
     assert judge_events(frame, now=tehran, limits=LIMITS)[1]["row"].to_list() == [2]
+
+
+@given(st.dictionaries(st.sampled_from(["channel", "text", "language", "object_id"]), ids), ids)
+@settings(max_examples=50, deadline=None)
+def test_one_act_is_named_as_a_table_of_acts_is(more, user):
+    row = GOOD | {"user_id": user, "occurred_at": "2024-01-01T10:00:00.25+03:30"} | more
+    good, _ = judge(row)
+    assert good["event_id"].to_list() in ([name_act(row)], [])
+    assert good.height or not user.strip() or any(not said.strip() for said in more.values())
