@@ -136,6 +136,11 @@ SEGMENTS = Schema(
 """One row is one named set of users; members are kept beside it as row numbers."""
 
 
+def folded(name: str) -> str:
+    """A column's name without its case: tables tell no two names apart that fold to the same."""
+    return name.lower().casefold()
+
+
 def check(frame: Frame, schema: Schema) -> Frame:
     """Returns the frame unchanged if it has every required column in the type of the schema.
 

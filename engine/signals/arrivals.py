@@ -16,11 +16,11 @@ from typing import Any
 
 import polars as pl
 
-from engine.frames import EVENTS, REASON, Schema
+from engine.frames import EVENTS, REASON, Schema, folded
 from engine.signals.activitystreams import is_activity, read_activity
 from engine.signals.events import ROW, ROW_NUMBER, Limits, judge_events, name_act
 from engine.signals.ids import ID_COLUMNS, NotAnId, as_id
-from engine.signals.tables import judge_rows
+from engine.signals.tables import OPEN_ENDED, judge_rows
 
 FIELD, INDEX = "field", "index"
 REFUSED = pl.Schema({INDEX: pl.UInt32, FIELD: pl.String, REASON: pl.String})
@@ -86,7 +86,7 @@ def _columns(
         return _columns_of_alike(rows, kind), {}
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in kind.required}
     refused: dict[int, str] = {}
-    open_ended = kind.name in ("users", "products")
+    open_ended = kind.name in OPEN_ENDED
     for index, given in enumerate(rows):
         row = _row(given, kind)
         if isinstance(row, str):
@@ -135,8 +135,11 @@ def _bad_name(
         return None
     if not ATTRIBUTE.fullmatch(name):
         return "names a column that cannot be kept; letters, digits, _ - . are safe, at most 64"
-    if name.lower() in {known.lower() for known in columns}:
-        return "names a column that differs from another in case only"
+    for ours in kind.columns:
+        if folded(ours) == folded(name):
+            return f"{name} is to be written {ours}"
+    if folded(name) in set(map(folded, columns)):
+        return f"{name} differs from another column in case only"
     if len(columns) >= most_columns:
         return f"names a column beyond the {most_columns} that one request may name"
     return None
@@ -176,12 +179,13 @@ def _wanted(kind: Schema, name: str) -> str:
 
 
 def _refused(reasons: dict[int, str], known: set[str]) -> pl.DataFrame:
-    """The field is the first word of a reason, where that is a column's name."""
+    """The field is the first word of a reason, where that is a column's name in whatever case."""
+    known = {folded(name) for name in (*known, *ACTIVITY)}
     fields = [reason.split(" ", 1)[0] for reason in reasons.values()]
     return pl.DataFrame(
         {
             INDEX: list(reasons),
-            FIELD: [field if field in known or field in ACTIVITY else "" for field in fields],
+            FIELD: [field if folded(field) in known else "" for field in fields],
             REASON: list(reasons.values()),
         },
         schema=REFUSED,

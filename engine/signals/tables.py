@@ -11,11 +11,15 @@ import json
 import polars as pl
 
 from engine.errors import FrameError
-from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, TAGS, USER, Schema
+from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, TAGS, USER, Schema, folded
 from engine.signals.events import RAW, ROW, ROW_NUMBER, as_json, as_numbers, as_texts
 from engine.signals.ids import as_id
 
 IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE)
+MORE_THAN_EXACT = r"^[+-]?\d{16,}$"
+"""Whole numbers that a fraction's type may round."""
+OPEN_ENDED = ("users", "products")
+"""Tables whose further columns are attributes."""
 TAGS_BETWEEN = "|"
 """Between the tags of a product in text: MovieLens and most exports write them so."""
 
@@ -32,8 +36,11 @@ def judge_rows(
         Good rows in the order of the frame, and bad rows as `judge_events` gives them.
 
     Raises:
-        FrameError: a required column is missing.
+        FrameError: a required column is missing, or of users and products two columns, or one and
+            a column of the schema, differ in case only.
     """
+    if kind.name in OPEN_ENDED:
+        _refuse_twins(raw.columns, kind)
     for column in kind.required:
         if column not in raw.columns:
             found = ", ".join(name for name in raw.columns if name != ROW_NUMBER)
@@ -55,11 +62,19 @@ def judge_rows(
     return typed.filter(reason.is_null()), bad
 
 
+def _refuse_twins(columns: list[str], kind: Schema) -> None:
+    """Tables hold no two names that differ in case only; which is meant, others have to say."""
+    names = {folded(name): name for name in kind.columns}
+    for name in columns:
+        if (ours := names.setdefault(folded(name), name)) != name:
+            raise FrameError(kind.name, name, f"differs from {ours} in case only")
+
+
 def type_attributes(rows: pl.DataFrame, kind: Schema) -> pl.DataFrame:
     """Gives each text column beyond the schema the narrowest type that all its values fit.
 
     Whole numbers, then numbers, then true and false; text with leading zeros stays text, because
-    a postal code is no number.
+    a postal code is no number, and so do whole numbers of more digits than a number holds.
     """
     columns = [
         _narrowed(rows[name]) if dtype == pl.String and name not in kind.columns else rows[name]
@@ -72,7 +87,8 @@ def _narrowed(column: pl.Series) -> pl.Series:
     values = column.drop_nulls()
     if values.is_empty() or values.str.contains(r"^[+-]?0\d").any():
         return column
-    for dtype in (pl.Int64, pl.Float64):
+    long = values.str.contains(MORE_THAN_EXACT).any()
+    for dtype in (pl.Int64,) if long else (pl.Int64, pl.Float64):
         typed = column.cast(dtype, strict=False)
         finite = dtype == pl.Int64 or typed.drop_nulls().is_finite().all()
         if typed.null_count() == column.null_count() and finite:

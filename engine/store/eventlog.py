@@ -23,6 +23,7 @@ import polars as pl
 from engine import frames
 from engine.errors import FrameError, UnknownEntity
 from engine.frames import AT, EVENT, EVENTS, FOLLOWS, PRODUCT, PRODUCTS, RESULTS, USER, USERS
+from engine.store.columns import agreeing, named_alike, plain
 from engine.store.forgotten import without_forgotten
 from engine.store.home import Home
 
@@ -151,25 +152,26 @@ def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = Non
     """Merges users or products by id; returns how many rows are new or changed.
 
     The later row wins, value by value: what it lacks, or has as null, stays as it was. Further
-    columns join the table. Where a column had another type, both become text unless the new
-    values fit the old type. Of rows that come in steps the table notes the last step, and a step
-    that is not later changes nothing: so none is taken twice, or put over what came after it.
+    columns join the table, unless they differ from one in case only: then they are that one. A
+    column grows wide enough for all its values, to fractions or to text (see `columns`). Of rows
+    that come in steps the table notes the last step, and a step that is not later changes
+    nothing: so none is taken twice, or put over what came after it.
 
     Raises:
         FrameError: the id column is missing, of another type, or holds a null.
     """
     kind, key = KINDS[name], KEYS[name]
-    rows = _plain(frames.check(rows, kind))
+    rows = plain(frames.check(rows, kind))
     if rows[key].null_count():
         raise FrameError(name, key, "a row has no id")
-    rows = _merged(rows, key)
     with writing(home):
         if step is not None and step[1] <= _last_step(table_path(home, name), step[0]):
             return 0
         if name == USERS.name:
             rows = without_forgotten(home, rows.lazy(), USER).collect()
         known = scan_table(home, name).collect()
-        known, rows = _agreeing(known, rows)
+        rows = _merged(named_alike(rows, known.columns, kind), key)
+        known, rows = agreeing(plain(known), rows)
         merged = _merged(pl.concat([known, rows], how="diagonal"), key)
         both = pl.concat([known, merged], how="diagonal")
         changed = both.unique().height - known.height
@@ -235,7 +237,7 @@ def replace_table(
         options["commit_properties"] = CommitProperties(app_transactions=noted)
     path = table_path(home, name)
     with _durably(path):
-        frame = _plain(frames.check(rows, KINDS[name]))
+        frame = plain(frames.check(rows, KINDS[name]))
         frame.write_delta(path, mode="overwrite", delta_write_options=options)
 
 
@@ -315,17 +317,6 @@ def _durably(path: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """Columns in types that Delta tables hold: no unsigned, no categories, no nulls alone."""
-    casts: dict[str, pl.DataType | type[pl.DataType]] = {}
-    for name, dtype in rows.schema.items():
-        if dtype == pl.Null or dtype in (pl.Categorical, pl.Enum, pl.Time, pl.Duration):
-            casts[name] = pl.String
-        elif dtype.is_unsigned_integer():
-            casts[name] = pl.Int64
-    return rows.cast(casts)  # type: ignore[arg-type]
-
-
 def _merged(rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """One row for each id: in every column the last value that is not null."""
     if not rows[key].is_duplicated().any():
@@ -335,15 +326,3 @@ def _merged(rows: pl.DataFrame, key: str) -> pl.DataFrame:
         .agg(pl.all().drop_nulls().last())
         .select(rows.columns)
     )
-
-
-def _agreeing(known: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    for name in set(known.columns) & set(rows.columns):
-        wanted = known.schema[name]
-        if rows.schema[name] == wanted:
-            continue
-        try:
-            rows = rows.with_columns(pl.col(name).cast(wanted, strict=True))
-        except pl.exceptions.PolarsError:
-            known, rows = (frame.cast({name: pl.String}) for frame in (known, rows))
-    return known, rows
