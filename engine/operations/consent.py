@@ -15,7 +15,19 @@ import polars as pl
 
 from engine import settings
 from engine.errors import InvalidValue
-from engine.frames import AT, EVENT, EVENTS, FOLLOWEE, FOLLOWER, FOLLOWS, TARGET, USER, USERS
+from engine.frames import (
+    ACTION,
+    AT,
+    EVENT,
+    EVENTS,
+    FOLLOWEE,
+    FOLLOWER,
+    FOLLOWS,
+    PRODUCT,
+    TARGET,
+    USER,
+    USERS,
+)
 from engine.operations.permits import agreed_by_default
 from engine.privacy.consent import (
     PURPOSES,
@@ -37,6 +49,7 @@ from engine.store.consents import (
 )
 from engine.store.forgotten import anybody_forgotten, forgotten
 from engine.store.home import Home
+from engine.store.purge import TOWARDS_PEOPLE, is_address, sold
 
 LONGEST_SOURCE = 200
 PEOPLE = {EVENTS.name: (USER,), USERS.name: (USER,), FOLLOWS.name: (FOLLOWER, FOLLOWEE)}
@@ -201,18 +214,40 @@ def unwelcome(home: Home, name: str, rows: pl.DataFrame) -> pl.Series:
 def admit(home: Home, name: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
     """The rows that may be stored, and how many may not, by reason.
 
-    Others' acts that name somebody who was erased as their target stay, without the name; those
-    that have no id yet keep it until they have, because an act's id is made of all its columns.
+    Others' acts that name somebody who was erased as target or product stay, without the name;
+    those that have no id yet keep it until they have, because the id is made of all columns.
     """
-    reasons = unwelcome(home, name, rows)
+    reasons, before = unwelcome(home, name, rows), rows
     if {EVENT, TARGET} <= set(rows.columns):
         erased = forgotten(home, rows[TARGET].cast(pl.String, strict=False))
         if erased.any():
             named = erased & rows[EVENT].is_not_null()
             rows = rows.with_columns(pl.when(~named).then(pl.col(TARGET)).alias(TARGET))
+    if {EVENT, PRODUCT} <= set(before.columns) and name == EVENTS.name:
+        persons = _persons_as_products(home, before) & before[EVENT].is_not_null()
+        rows = rows.with_columns(pl.when(~persons).then(pl.col(PRODUCT)).alias(PRODUCT))
     if reasons.null_count() == rows.height:
         return rows, Counter()
     return rows.filter(reasons.is_null()), Counter(reasons.drop_nulls().to_list())
+
+
+def _persons_as_products(home: Home, rows: pl.DataFrame) -> pl.Series:
+    """Whether an act's product is a person who was erased: told as `purge` tells it of the log."""
+    products = rows[PRODUCT].cast(pl.String, strict=False)
+    erased = forgotten(home, products)
+    if not erased.any():
+        return erased
+    nothing = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    targets, acts = (
+        rows[column].cast(pl.String, strict=False) if column in rows.columns else nothing
+        for column in (TARGET, ACTION)
+    )
+    ids = products.filter(erased).unique()
+    unsold = [id for id in ids if not sold(home, id)]
+    addresses = [id for id in unsold if is_address(id)]
+    meant = products.is_in(unsold) & acts.is_in(TOWARDS_PEOPLE)
+    found = products.is_in(addresses) | meant | (targets == products)
+    return erased & found.fill_null(False)
 
 
 def without_names(home: Home, raw: pl.Series) -> pl.Series:

@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from engine.frames import EVENTS, FOLLOWEE, FOLLOWER, TARGET, USER
+from engine.frames import EVENTS, FOLLOWEE, FOLLOWER, PRODUCT, TARGET, USER
 from engine.store.catalog import TABLES, Catalog, catalog_url
 from engine.store.home import Home
 
@@ -260,6 +260,9 @@ class Inbox:
 
 
 def _without(rows: pl.DataFrame, user: str) -> pl.DataFrame:
+    if {PRODUCT, TARGET} <= set(rows.columns):  # one name for both is the person's
+        both = pl.all_horizontal(pl.col(PRODUCT, TARGET).eq_missing(pl.lit(user)))
+        rows = rows.with_columns(pl.when(~both).then(pl.col(PRODUCT)).alias(PRODUCT))
     for name in PEOPLE:
         named = pl.col(name).eq_missing(pl.lit(user))
         if name == TARGET and name in rows.columns:

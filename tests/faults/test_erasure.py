@@ -18,6 +18,7 @@ from engine.operations.consent import record_consent, show_consent
 from engine.operations.erasure import erase_user, without_erased
 from engine.operations.models import ModelHolder
 from engine.operations.permits import Permits
+from engine.signals.activitystreams import read_activity
 from engine.store import eventlog
 from engine.store.artefacts import Model, open_model
 from engine.store.forgotten import forgotten, newest_erasure
@@ -30,6 +31,7 @@ from training.ingest import ingest
 
 CANARY = "canary-4711"
 ALL = dict.fromkeys(("store", "profile", "select", "measure"), True)
+TABLES = ("events", "users", "follows", "results")
 LATER = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -102,7 +104,7 @@ def test_no_byte_of_the_person_stays_in_the_home(home: Home) -> None:
     assert (removed["tables"]["users"], removed["tables"]["follows"]) == (1, 2)
     assert (removed["quarantine"], removed["fitted"]) == (2, 1)
     assert len(removed["models"]) == 1
-    assert removed["consents"] == 2
+    assert removed["consents"] == 1
     assert CANARY not in json.dumps(receipt)
     assert (home.root / "receipts" / f"{receipt['receipt']}.json").is_file()
 
@@ -206,7 +208,7 @@ def test_asking_twice_and_for_a_stranger_does_no_harm(home: Home) -> None:
     version = champion(home)
     again = erase_user(home, CANARY, now=LATER)
     assert again["removed"]["models"] == {}
-    assert again["removed"]["tables"] == {"events": 0, "users": 0, "follows": 0}
+    assert again["removed"]["tables"] == dict.fromkeys(TABLES, 0)
     erase_user(home, 'nobody\'s "name"', now=LATER)
     assert champion(home) == version
     gone = forgotten(home, pl.Series([CANARY, 'nobody\'s "name"', "u00001", None]))
@@ -216,6 +218,7 @@ def test_asking_twice_and_for_a_stranger_does_no_harm(home: Home) -> None:
 def test_a_home_without_anything_can_be_asked(tmp_path: Path) -> None:
     receipt = erase_user(Home(tmp_path), CANARY, now=LATER)
     assert receipt["removed"]["models"] == {}
+    assert receipt["removed"]["consents"] == 0, "its own withdrawal is none of theirs"
     assert holding(Home(tmp_path)) == []
 
 
@@ -224,7 +227,7 @@ def test_the_last_row_of_a_table_goes_like_any_other(tmp_path: Path) -> None:
     eventlog.upsert(home, "users", pl.DataFrame({USER: [CANARY], "city": ["t"]}))
     eventlog.add_follows(home, pl.DataFrame({FOLLOWER: [CANARY], FOLLOWEE: ["other"]}))
     removed = erase_user(home, CANARY, now=LATER)["removed"]["tables"]
-    assert removed == {"events": 0, "users": 1, "follows": 1}
+    assert removed == dict.fromkeys(TABLES, 0) | {"users": 1, "follows": 1}
     assert holding(home) == []
     eventlog.upsert(home, "users", pl.DataFrame({USER: ["other"], "city": ["t"]}))
     assert eventlog.scan_table(home, "users").collect().rows() == [("other", "t")]
@@ -240,6 +243,71 @@ def test_the_second_who_is_erased_leaves_as_little_as_the_first(tmp_path: Path) 
         erase_user(home, gone, now=LATER)
         assert holding(home, gone) == []
     assert eventlog.scan_events(home).collect().is_empty()
+
+
+def test_who_was_followed_or_blocked_is_no_product_afterwards(tmp_path: Path) -> None:
+    home, person = Home(tmp_path / "home"), "https://s/canary-4711"
+    file = tmp_path / "acts.ndjson"
+    said = [
+        {"type": kind, "actor": f"https://s/{kind}", "object": person, "published": "2026-01-01"}
+        for kind in ("Follow", "Block", "Like", "Flag")
+    ]
+    file.write_text("\n".join(json.dumps(read_activity(one)) for one in said))
+    assert ingest(home, events=file, now=LATER).tables["events"].stored == 4
+    eventlog.append_results(home, spent_on(person))
+    assert erase_user(home, person, now=LATER)["removed"]["tables"]["results"] == 1
+    assert holding(home, person) == []
+    ingest(home, events=file, now=LATER)
+    assert holding(home, person) == []
+    assert eventlog.scan_events(home).collect().height == 4
+    assert eventlog.scan_table(home, "results").collect().height == 1
+
+
+def test_a_product_that_shares_its_number_with_the_person_stays(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    events = events_like(tasteful(20, 15)).with_columns(
+        pl.lit("5").alias("product_id"),
+        pl.col("action").replace_strict({}, default="like").alias("action"),
+    )
+    half = pl.int_range(pl.len()) % 2 == 0
+    events = events.with_columns(
+        pl.when(half).then(pl.lit("5")).alias(TARGET),
+        pl.when(half).then(pl.lit("follow")).otherwise("action").alias("action"),
+    )
+    eventlog.append_events(home, events)
+    eventlog.append_results(home, spent_on("5"))
+    erase_user(home, "5", now=LATER)
+    left = eventlog.scan_events(home).collect()
+    assert left.height == events.height
+    assert set(left.filter(pl.col("action") == "follow")["product_id"]) == {None}
+    assert set(left.filter(pl.col("action") == "like")["product_id"]) == {"5"}
+    assert eventlog.scan_table(home, "results").collect()["product_id"].to_list() == ["5"]
+
+
+def spent_on(product: str) -> pl.DataFrame:
+    row = {
+        "date": LATER.date(), "channel": "c", "impressions": 1, "clicks": 1, "spend": 1.0,
+        "product_id": product,
+    }  # fmt: skip
+    return pl.DataFrame([row], schema_overrides={"date": pl.Date})
+
+
+def test_refused_lines_that_cannot_be_read_go_where_they_hold_the_id(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.quarantine.mkdir(parents=True)
+    raws = [
+        f'{{"user_id": "{CANARY}", "prod',
+        f"x{CANARY}y;cut",
+        json.dumps({"actor": {"id": CANARY}}),
+        json.dumps({"text": f"thanks, {CANARY}!"}),
+        json.dumps({"user_id": f"{CANARY}0"}),
+        '{"user_id": "other", "prod',
+    ]
+    lines = [json.dumps({"table": "events", "row": 1, "reason": "bad", "raw": raw}) for raw in raws]
+    file = home.quarantine / "one.ndjson"
+    file.write_text("\n".join([*lines, f"half of a line {CANARY}"]) + "\n")
+    assert erase_user(home, CANARY, now=LATER)["removed"]["quarantine"] == 5
+    assert file.read_text().splitlines() == lines[4:6]
 
 
 @pytest.mark.parametrize("gone", [[0], [119], [3, 4, 5], list(range(0, 120, 7))])
