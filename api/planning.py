@@ -104,10 +104,9 @@ def plan(
 def _planned(home: Any, wanted: dict[str, Any], results: Path | None) -> dict[str, Any]:
     from datetime import UTC
 
-    from engine.operations.plans import make_plan
-
     from engine.operations.handed_results import read_results
     from engine.operations.plan_request import PlanRequest
+    from engine.operations.plans import make_plan
 
     known = None if results is None else read_results(home, results)
     request = PlanRequest(**wanted, results=known, now=datetime.now(UTC))
