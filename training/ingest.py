@@ -23,7 +23,7 @@ from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
 from engine.settings import Section
 from engine.signals.events import BAD, RAW, ROW, ROW_NUMBER, Limits, as_json, judge_events
-from engine.signals.tables import judge_rows, type_attributes
+from engine.signals.tables import Days, judge_rows, type_attributes
 from engine.store import eventlog
 from engine.store.files import write_table
 from engine.store.home import Home
@@ -180,7 +180,8 @@ def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, p
         if strange.any():
             bad = pl.concat([bad, _off_scale(raw.filter(strange), job.mapping)])
         return good, bad
-    return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes)
+    days = Days.of(job.limits, job.now)
+    return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes, days=days)
 
 
 def _off_scale(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:

@@ -7,6 +7,7 @@ Never: a row that is left out because it is wrong; the first of them is told ins
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from engine import settings
 from engine.errors import InvalidValue, counted
 from engine.frames import CHANNEL, REASON, RESULTS
 from engine.signals.events import ROW, ROW_NUMBER
-from engine.signals.tables import judge_rows, type_attributes
+from engine.signals.tables import Days, judge_rows, type_attributes
 from engine.store.files import read_table
 from engine.store.home import Home
 
@@ -34,7 +35,8 @@ def read_results(home: Home, path: Path) -> pl.DataFrame:
     """
     raw = read_table(path).with_row_index(ROW_NUMBER, offset=1)
     limits = settings.load("events", home.root)["limits"]
-    good, bad = judge_rows(raw, ASKED, id_bytes=limits.id_bytes)
+    days = Days(date(limits.earliest_year, 1, 1), date.max)  # a plan knows what is ahead of it
+    good, bad = judge_rows(raw, ASKED, id_bytes=limits.id_bytes, days=days)
     if bad.height:
         first = bad.row(0, named=True)
         raise InvalidValue(

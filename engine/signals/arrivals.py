@@ -20,7 +20,7 @@ from engine.frames import EVENTS, REASON, Schema, folded
 from engine.signals.activitystreams import is_activity, read_activity
 from engine.signals.events import ROW, ROW_NUMBER, Limits, judge_events, name_act
 from engine.signals.ids import ID_COLUMNS, NotAnId, as_id
-from engine.signals.tables import OPEN_ENDED, judge_rows
+from engine.signals.tables import OPEN_ENDED, Days, judge_rows, kind_in_words
 
 FIELD, INDEX = "field", "index"
 REFUSED = pl.Schema({INDEX: pl.UInt32, FIELD: pl.String, REASON: pl.String})
@@ -73,7 +73,7 @@ def judge_arrivals(
     if kind is EVENTS:
         good, bad = judge_events(frame, now=now, limits=limits)
     else:
-        good, bad = judge_rows(frame, kind, id_bytes=limits.id_bytes)
+        good, bad = judge_rows(frame, kind, id_bytes=limits.id_bytes, days=Days.of(limits, now))
     told = refused | dict(zip(bad[ROW], bad[REASON], strict=True))
     return Judged(len(rows), good, _refused(told, {*columns, *kind.columns}))
 
@@ -175,7 +175,7 @@ def _wanted(kind: Schema, name: str) -> str:
     dtype = kind.columns[name]
     if dtype == pl.String:
         return "text"
-    return "a number" if dtype.is_numeric() else "a time"
+    return kind_in_words(dtype) if dtype.is_numeric() or dtype == pl.Date else "a time"
 
 
 def _refused(reasons: dict[int, str], known: set[str]) -> pl.DataFrame:

@@ -7,15 +7,31 @@ rows with reasons. Never: an id changed, or an attribute lost.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import polars as pl
 
 from engine.errors import FrameError
-from engine.frames import FOLLOWEE, FOLLOWER, PRODUCT, REASON, TAGS, USER, Schema, folded
-from engine.signals.events import RAW, ROW, ROW_NUMBER, as_json, as_numbers, as_texts
-from engine.signals.ids import as_id
+from engine.frames import (
+    CHANNEL,
+    FOLLOWEE,
+    FOLLOWER,
+    PRODUCT,
+    REASON,
+    RESULTS,
+    SEGMENT,
+    TAGS,
+    USER,
+    Schema,
+    folded,
+)
+from engine.signals.events import RAW, ROW, ROW_NUMBER, Limits, as_json, as_numbers, as_texts
+from engine.signals.ids import EXACT, as_id
 
-IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE)
+IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE, CHANNEL, SEGMENT, "campaign_id")
+CURRENCY = r"\A[A-Z]{3}\z"
+Rules = list[tuple[pl.Expr, str]]
 MORE_THAN_EXACT = r"^[+-]?\d{16,}$"
 """Whole numbers that a fraction's type may round."""
 OPEN_ENDED = ("users", "products")
@@ -24,13 +40,26 @@ TAGS_BETWEEN = "|"
 """Between the tags of a product in text: MovieLens and most exports write them so."""
 
 
+@dataclass(frozen=True)
+class Days:
+    """The days that results may be of, both included."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, limits: Limits, now: datetime) -> Days:
+        """What is believed of moments is believed of days: by UTC, as plans count them."""
+        return cls(limits.earliest.date(), (now.astimezone(UTC) + limits.ahead).date())
+
+
 def judge_rows(
-    raw: pl.DataFrame, kind: Schema, *, id_bytes: int
+    raw: pl.DataFrame, kind: Schema, *, id_bytes: int, days: Days | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separates rows that fit a table from those that do not.
 
     Ids follow the rules of events. Columns that the schema does not name stay as they are; an
-    empty text is a missing value.
+    empty text is a missing value. Results are of `days`, and can be true.
 
     Returns:
         Good rows in the order of the frame, and bad rows as `judge_events` gives them.
@@ -51,7 +80,11 @@ def judge_rows(
         for name, dtype in kind.columns.items()
         if name in rows.columns
     )
-    reason = _reason(rows, typed, kind, id_bytes)
+    rules = _rules(rows, kind, id_bytes)
+    if kind.name == RESULTS.name:
+        rules += _rules_of_results(set(rows.columns), days)
+    broken = pl.coalesce(pl.when(rule).then(pl.lit(text)) for rule, text in rules)
+    reason = typed.select(broken.alias(REASON)).to_series()
     bad = pl.DataFrame(
         {
             ROW: raw[ROW_NUMBER].cast(pl.UInt64),
@@ -107,7 +140,18 @@ def _typed(column: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Seri
         return column.cast(pl.Date, strict=False)
     if isinstance(dtype, pl.List):
         return _tags(column)
-    return as_numbers(column).cast(dtype, strict=False)
+    return _whole(column) if dtype == pl.Int64 else as_numbers(column).cast(dtype, strict=False)
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    """Whole numbers as they are, null where a value is a fraction or none; `3.0` is 3."""
+    numbers = as_numbers(column)
+    exact = (numbers == numbers.round()) & (numbers.abs() < EXACT)
+    rounded = numbers.zip_with(exact.fill_null(False), pl.Series([None], dtype=pl.Float64))
+    texts = column.str.strip_chars() if column.dtype == pl.String else column
+    digits = texts if texts.dtype.is_integer() or texts.dtype == pl.String else rounded
+    digits = digits.cast(pl.Int64, strict=False)
+    return digits.zip_with(digits.is_not_null(), rounded.cast(pl.Int64, strict=False))
 
 
 def _tags(column: pl.Series) -> pl.Series:
@@ -132,13 +176,14 @@ def _parsed(text: str) -> list[str] | None:
     return tags
 
 
-def _reason(rows: pl.DataFrame, typed: pl.DataFrame, kind: Schema, id_bytes: int) -> pl.Series:
-    rules: list[tuple[pl.Expr, str]] = []
+def _rules(rows: pl.DataFrame, kind: Schema, id_bytes: int) -> Rules:
+    """What makes a row bad, in the order it is told; an expression over typed rows, and why."""
+    rules: Rules = []
     for name in kind.columns:
         if name not in rows.columns:
             continue
         unread = pl.lit(rows[name].is_not_null()) & pl.col(name).is_null()
-        rules.append((unread, f"{name} is not {_kind(kind.columns[name])}"))
+        rules.append((unread, f"{name} is not {kind_in_words(kind.columns[name])}"))
         if name in kind.required:
             rules.append((pl.col(name).is_null(), f"{name} is missing"))
         if name in IDS:
@@ -150,13 +195,26 @@ def _reason(rows: pl.DataFrame, typed: pl.DataFrame, kind: Schema, id_bytes: int
         if kind.columns[name].is_numeric():
             rules.append((~pl.col(name).is_finite(), f"{name} is not finite"))
             rules.append((pl.col(name) < 0, f"{name} is negative"))
-    broken = pl.coalesce(pl.when(rule).then(pl.lit(text)) for rule, text in rules)
-    return typed.select(broken.alias(REASON)).to_series()
+    return rules
 
 
-def _kind(dtype: pl.DataType | type[pl.DataType]) -> str:
+def _rules_of_results(given: set[str], days: Days | None) -> Rules:
+    rules: Rules = []
+    if days is not None:
+        rules.append((pl.col("date") < days.first, f"date is before {days.first:%Y}"))
+        rules.append((pl.col("date") > days.last, "date lies ahead of the clock"))
+    if {"clicks", "impressions"} <= given:
+        above = pl.col("clicks") > pl.col("impressions")
+        rules.append((above, "clicks are above the impressions"))
+    if "currency" in given:
+        other = ~pl.col("currency").str.contains(CURRENCY)
+        rules.append((other, "currency is not three capital letters"))
+    return rules
+
+
+def kind_in_words(dtype: pl.DataType | type[pl.DataType]) -> str:
     if dtype == pl.Date:
         return "a date"
     if dtype.is_numeric():
-        return "a number"
+        return "a whole number" if dtype.is_integer() else "a number"
     return "a list of texts" if isinstance(dtype, pl.List) else "text in UTF-8"
