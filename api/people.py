@@ -76,17 +76,20 @@ def consent_import(
         Path,
         typer.Argument(
             help="Parquet, CSV or NDJSON: user_id, store, profile, select, measure, source, "
-            "and perhaps occurred_at."
+            "and perhaps occurred_at and gpc."
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Records the consent of many people, all or none."""
+    """Records the consent of many people; tells the numbers of refused rows, and why."""
     from api import printing
     from engine.operations.consent import import_consents
     from engine.store.files import read_table
 
     answer = import_consents(home_of(context), read_table(file), now=datetime.now(UTC))
+    if not as_json:
+        why = answer["why"].items()
+        answer["why"] = [f"row {', '.join(map(str, rows))}: {reason}" for reason, rows in why]
     say(answer, as_json, printing.as_lines)
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from api.http.contract import Noun, Strict, json_of
 from api.http.schemas import UserPath
 from engine.operations import consent
+from engine.operations.consent_files import LONGEST_SOURCE
 from engine.operations.erasure import erase_user
 from engine.store.home import Home
 
@@ -28,9 +29,7 @@ class Purposes(Strict):
 
 
 class ConsentBody(Strict):
-    source: str = Field(
-        min_length=1, max_length=consent.LONGEST_SOURCE, description="Where it was said"
-    )
+    source: str = Field(min_length=1, max_length=LONGEST_SOURCE, description="Where it was said")
     purposes: Purposes | None = Field(None, description="All four, or `gpc` instead")
     gpc: bool | None = Field(
         None, description="true: a Global Privacy Control signal; no profile, no selection"

@@ -24,12 +24,15 @@ from engine.frames import (
     FOLLOWER,
     FOLLOWS,
     PRODUCT,
+    REASON,
     TARGET,
     USER,
     USERS,
 )
+from engine.operations.consent_files import GPC, LONGEST_SOURCE, ROW, judge_consents
 from engine.operations.permits import agreed_by_default
 from engine.privacy.consent import (
+    OBJECTED,
     PURPOSES,
     STORE,
     in_force,
@@ -51,7 +54,6 @@ from engine.store.forgotten import anybody_forgotten, forgotten
 from engine.store.home import Home
 from engine.store.purge import TOWARDS_PEOPLE, is_address, sold
 
-LONGEST_SOURCE = 200
 PEOPLE = {EVENTS.name: (USER,), USERS.name: (USER,), FOLLOWS.name: (FOLLOWER, FOLLOWEE)}
 """Columns of each table that name people."""
 
@@ -130,42 +132,51 @@ def read_moment(text: str | None) -> datetime | None:
     return found
 
 
-def import_consents(home: Home, rows: pl.DataFrame, *, now: datetime) -> dict[str, int]:
-    """Records many people's consent at once: user_id, the four purposes, source, occurred_at.
+def import_consents(home: Home, rows: pl.DataFrame, *, now: datetime) -> dict[str, Any]:
+    """Records many people's consent at once: user_id, the four purposes, source, occurred_at, gpc.
 
-    A missing moment is `now`. People who were erased are passed over, and counted.
+    Rows are judged one by one: `why` names the numbers of those refused, from 1 for the first, by
+    reason, and the others are recorded. A missing moment is `now`. Where `gpc` is true the person
+    objects to profiles and selection; purposes left empty beside it stay as they were. A row with
+    a TC string in `tcf` is refused. People who were erased are passed over, and counted.
 
     Raises:
-        InvalidValue: a column is missing, or holds an empty value or one of another type; nothing
-            is recorded then.
+        InvalidValue: a column is missing, or no row can be used; nothing is recorded then.
     """
-    if AT not in rows.columns:
-        rows = rows.with_columns(pl.lit(now).alias(AT))
-    for name, dtype in COLUMNS.items():
-        if name not in rows.columns:
-            raise InvalidValue(name, "column is missing")
-        try:
-            typed = _typed(rows[name], dtype)
-        except pl.exceptions.PolarsError as error:
-            raise InvalidValue(name, f"column is not {dtype}") from error
-        rows = rows.with_columns(typed.fill_null(now) if name == AT else typed)
-        if rows[name].null_count():
-            raise InvalidValue(name, f"row {(rows[name].is_null().arg_max() or 0) + 1} has none")
-    if (rows[AT] > now).any():
-        raise InvalidValue(AT, "lies ahead of the clock")
-    gone = forgotten(home, rows[USER])
+    judged = judge_consents(rows, now=now)
+    refused = judged.filter(pl.col(REASON).is_not_null())
+    if rows.height and refused.height == rows.height:
+        field, _, detail = str(refused[REASON][0]).partition(": ")
+        raise InvalidValue(field, f"{detail}; no row of the file can be used")
+    good = judged.filter(pl.col(REASON).is_null())
+    gone = forgotten(home, good[USER])
+    kept = _with_objections(home, good.filter(~gone))
     with open_catalog(home) as catalog:
-        stored = add_consents(home, catalog, rows.filter(~gone))
-    return {"read": rows.height, "stored": stored, "erased": int(gone.sum())}
+        stored = add_consents(home, catalog, kept)
+    why = refused.group_by(REASON, maintain_order=True).agg(ROW)
+    counts = {"read": rows.height, "stored": stored, "erased": int(gone.sum())}
+    return counts | {"refused": refused.height, "why": dict(why.iter_rows())}
 
 
-def _typed(column: pl.Series, dtype: Any) -> pl.Series:
-    if column.dtype == pl.String and dtype == pl.Boolean:
-        said = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        return column.str.to_lowercase().replace_strict(said, return_dtype=pl.Boolean)
-    if column.dtype == pl.String and dtype == COLUMNS[AT]:
-        return column.str.to_datetime(time_zone="UTC", time_unit="us")
-    return column.cast(dtype)
+def _with_objections(home: Home, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with all four purposes: what was left empty is as the person said it last."""
+    objects = pl.col(GPC).fill_null(False)
+    if not rows[GPC].any():
+        return rows
+    before = _records(home, rows.filter(objects)[USER].unique().to_list()).select(USER, *PURPOSES)
+    defaults = _defaults(home)
+    said = rows.sort(AT, maintain_order=True).join(
+        before, on=USER, how="left", suffix=" before", maintain_order="left"
+    )
+    said = said.with_columns(
+        pl.coalesce(
+            pl.col(name).forward_fill().over(USER), f"{name} before", pl.lit(defaults[name])
+        ).alias(name)
+        for name in PURPOSES
+    )
+    return said.with_columns(
+        (pl.col(name) & ~objects).alias(name) for name in PURPOSES if name in OBJECTED
+    )
 
 
 def consented(home: Home, rows: pl.LazyFrame, purpose: str) -> pl.LazyFrame:

@@ -147,6 +147,10 @@ def test_the_command_records_and_heeds_what_people_said(
     lines = [f"{user},true,true,false,true,form" for user in users[:3]]
     file.write_text("\n".join(["user_id,store,profile,select,measure,source", *lines]))
     assert run(home, "consent", "import", str(file), "--json").json["stored"] == 3
+    file.write_text(file.read_text() + "\nu,true,true,maybe,true,form\nv,1,1,,1,form")
+    told = run(home, "consent", "import", str(file))
+    assert told.code == 0
+    assert "row 4: select: is neither true nor false" in told.out
     done = run(home, "consent", "object", users[3], "--source", "letter", "--json")
     assert not done.json["in_force"]["select"]
     words = ("--store", "--profile", "--select", "--measure", "--source", "form")

@@ -237,13 +237,72 @@ def test_who_refuses_to_be_stored_is_not_stored(home):
     ]  # fmt: skip
 
 
+def filed(**columns):
+    """A file of three rows by a, b and c, where everybody agrees."""
+    said = {name: ["yes"] * 3 for name in PURPOSES}
+    return pl.DataFrame({USER: ["a", "b", "c"], **said, "source": ["x"] * 3} | columns)
+
+
 @pytest.mark.parametrize(
-    ("column", "value"), [("select", None), ("select", "maybe"), ("source", None)]
-)
-def test_a_file_with_one_bad_row_is_not_recorded(home, column, value):
-    rows = pl.DataFrame(
-        {USER: ["a", "b"], **{name: ["yes", "no"] for name in PURPOSES}, "source": ["x", "y"]}
-    ).with_columns(pl.Series(column, ["yes", value]))
-    with pytest.raises(InvalidValue):
-        import_consents(home, rows, now=NOW)
+    ("column", "value"),
+    [
+        ("select", None), ("select", "maybe"), ("source", " "), ("source", "x" * 201),
+        ("user_id", ""), ("user_id", "u" * 257), ("occurred_at", "soon"),
+        ("occurred_at", "2099-01-01T00:00:00Z"), ("gpc", "perhaps"),
+        ("tcf", "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA"),
+    ],
+)  # fmt: skip
+def test_one_bad_row_is_named_and_the_others_are_recorded(home, column, value):
+    rows = filed()
+    good = rows[column][0] if column in rows.columns else None
+    values = ["a", value, "c"] if column == USER else [good, value, good]
+    rows = rows.with_columns(pl.Series(column, values, pl.String))
+    told = import_consents(home, rows, now=NOW)
+    assert (told["read"], told["stored"], told["refused"]) == (3, 2, 1)
+    ((reason, numbers),) = told["why"].items()
+    assert reason.startswith(f"{column}: ")
+    assert numbers == [2]
+    assert [show_consent(home, user)["recorded"] for user in "abc"] == [True, False, True]
+
+
+def test_a_file_without_a_usable_row_is_refused(home):
+    for rows in (filed(tcf=["CPX"] * 3), filed().drop("select"), filed().drop("source")):
+        with pytest.raises(InvalidValue):
+            import_consents(home, rows, now=NOW)
+    assert import_consents(home, filed().clear(), now=NOW)["stored"] == 0
+
+
+@pytest.mark.parametrize("said", ["1", "true", True, 1])
+def test_gpc_in_a_file_objects_as_the_signal_does(home, said):
+    say(home, "b", ALL | {"measure": False}, at=NOW - timedelta(days=1))
+    rows = filed(gpc=pl.Series([None, said, said], strict=False))
+    empty = [pl.when(pl.col(USER) != "b").then(pl.col(name)).alias(name) for name in PURPOSES]
+    assert import_consents(home, rows.with_columns(empty), now=NOW)["stored"] == 3
+    objected = ALL | {"profile": False, "select": False}
+    wanted = {"a": ALL, "b": objected | {"measure": False}, "c": objected}
+    assert {user: show_consent(home, user)["purposes"] for user in "abc"} == wanted
+
+
+def test_a_file_of_gpc_alone_needs_no_purposes(home):
+    rows = filed(gpc=["1", "0", None]).drop(list(PURPOSES))
+    told = import_consents(home, rows, now=NOW)
+    assert (told["stored"], told["why"]) == (1, {"store: is empty": [2, 3]})
+    assert show_consent(home, "a")["purposes"] == ALL | {"profile": False, "select": False}
+
+
+def test_ids_of_a_file_are_kept_as_they_came_and_words_may_have_blanks(home):
+    rows = filed(**{USER: [" a", "\t", "c"]}, select=[" No ", "yes", "no"])
+    told = import_consents(home, rows, now=NOW)
+    assert told["why"] == {"user_id: is empty": [2]}
+    assert show_consent(home, " a")["recorded"]
+    assert not show_consent(home, " a")["purposes"][SELECT]
     assert not show_consent(home, "a")["recorded"]
+
+
+def test_an_objection_stands_on_what_the_same_file_said_before(home):
+    rows = filed(**{USER: ["a"] * 3}, gpc=[None, "1", "1"], measure=["no", None, None])
+    later = pl.int_range(pl.len()) > 0
+    rows = rows.with_columns(pl.when(~later).then(pl.col(name)).alias(name) for name in PURPOSES)
+    import_consents(home, rows, now=NOW)
+    objected = {"store": True, "profile": False, "select": False, "measure": False}
+    assert show_consent(home, "a")["purposes"] == objected
