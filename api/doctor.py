@@ -16,7 +16,8 @@ from engine.store import artefacts, eventlog, versions
 from engine.store.home import Home
 
 LEAST_FREE = 1 << 30
-SHOWN = 5
+SHOWN = 10
+"""Accounts held out of training that are told by name."""
 
 
 def examine(home: Home) -> dict[str, Any]:
@@ -90,4 +91,5 @@ def _integrity(home: Home) -> str:
         return "no account is held out of training"
     named = "; ".join(f"{one['user_id']}: {one['reason']}" for one in held[:SHOWN])
     more = f"; and {len(held) - SHOWN} more" if len(held) > SHOWN else ""
-    return f"{counted(len(held), 'account')} held out of training: {named}{more}"
+    told = f"{counted(len(held), 'account')} held out of training: {named}{more}"
+    return f"{told} (`mokhatab integrity list` tells all)"

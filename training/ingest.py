@@ -18,7 +18,7 @@ import polars as pl
 
 from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
-from engine.frames import EVENTS, REASON, TEXT, VALUE
+from engine.frames import EVENTS, REASON, TEXT, USER, VALUE
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
 from engine.settings import Section
@@ -211,6 +211,8 @@ def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
         raise UnreadableFile(str(table.path), f"has no rows; columns found: {columns}")
     reasons = Counter(table.refused()[REASON].to_list()).most_common(3)
     told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
+    if reasons[0][0] == f"{USER} is missing":
+        told += f" (where all rows are of one person, say who: --default {USER}=ID)"
     raise UnreadableFile(
         str(table.path),
         f"none of its {counted(table.reading.rows, 'row')} can be used: {told}; "

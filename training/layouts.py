@@ -221,7 +221,20 @@ def _sensible(where: str, mapping: Mapping) -> Mapping:
     low, high = mapping.low, mapping.high
     if (low is None) != (high is None) or (low is not None and high is not None and low >= high):
         raise ConfigError(where, "low", "needs `high` above it: the two ends of the scale")
+    for layout in mapping.layouts.values():
+        if not _decodes(layout.encoding):
+            raise ConfigError(where, "encoding", f"{layout.encoding!r} is not known; try utf-8")
     for column in mapping.defaults:
         if column not in _DEFAULTS:
             raise ConfigError(where, column, f"has no default; known: {', '.join(_DEFAULTS)}")
     return mapping
+
+
+def _decodes(encoding: str) -> bool:
+    try:
+        b"a".decode(encoding)
+    except UnicodeError:
+        return True  # wider than a byte
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -20,6 +20,7 @@ import polars as pl
 from engine.frames import TEXT
 from engine.signals.events import ROW_NUMBER
 from engine.signals.ids import ID_COLUMNS, NotAnId, as_id
+from engine.signals.named import STRICT, NamedTwice
 
 SEPARATORS = (",", "\t", ";", "|", "::")
 TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
@@ -147,7 +148,7 @@ def _blocks(path: Path, size: int, longest: int) -> Iterator[_Block]:
 def read_objects(path: Path, layout: Layout, size: int, longest: int) -> Iterator[Batch]:
     """One JSON object to a line; every value becomes text, lists and objects as JSON.
 
-    A line that is no object, or whose id is no id, is a bad row; blank lines are skipped.
+    A line that is no object, names a key twice, or whose id is no id is a bad row; blanks are none.
     """
     rename = layout.rename
     for block in _blocks(path, size, longest):
@@ -158,7 +159,7 @@ def read_objects(path: Path, layout: Layout, size: int, longest: int) -> Iterato
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode())
+                row = STRICT.decode(line.decode())
                 if not isinstance(row, dict):
                     raise ValueError("not an object")
                 "".join(row).encode()  # a name, like a value, may hold half of a character
@@ -168,6 +169,8 @@ def read_objects(path: Path, layout: Layout, size: int, longest: int) -> Iterato
                 bad.append(_bad(number, "is not UTF-8", line))
             except NotAnId as error:
                 bad.append(_bad(number, str(error), json.dumps(row | {TEXT: None}).encode()))
+            except NamedTwice as error:
+                bad.append(_bad(number, str(error), line))
             except (ValueError, RecursionError):
                 bad.append(_bad(number, "is not a JSON object", line))
         names = list(dict.fromkeys(name for row in rows for name in row))
@@ -195,7 +198,7 @@ def read_delimited(path: Path, layout: Layout, size: int, longest: int) -> Itera
     is bad, and only that row; blank lines are skipped.
 
     Raises:
-        Unreadable: the header names a column twice, or the encoding is unknown.
+        Unreadable: the header names a column twice.
     """
     separator = layout.separator or _sniff_separator(path, layout.encoding)
     names = list(layout.columns)
@@ -250,8 +253,6 @@ def _split(
         text = content.replace(b"\r\n", b"\n").decode(encoding) if careless else ""
     except UnicodeError:
         careless = False
-    except LookupError:
-        raise Unreadable(f"no encoding is called {encoding}") from None
     if not careless:
         return _split_carefully(block, names, separator, encoding)
     lines = (

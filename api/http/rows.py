@@ -18,6 +18,7 @@ from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from engine.signals.arrivals import Malformed
+from engine.signals.named import once_each
 
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 JSON = "application/json"
@@ -97,7 +98,7 @@ def _around_halves(body: bytes) -> list[Any] | None:
         return None
     try:
         content = json.loads(
-            body, object_pairs_hook=_once_each, parse_constant=_finite, parse_float=_finite
+            body, object_pairs_hook=once_each, parse_constant=_finite, parse_float=_finite
         )
     except (ValueError, RecursionError):
         return None
@@ -147,7 +148,7 @@ def parsed(text: bytes) -> Any:
     # Each name is followed by a colon: as many names as colons after quotes are names given once.
     # Of more, some may stand within texts; that is looked at slowly, and seldom.
     if _colons(text) != _names(content, text):
-        json.loads(text, object_pairs_hook=_once_each)
+        json.loads(text, object_pairs_hook=once_each)
     return content
 
 
@@ -170,10 +171,3 @@ def _names(content: Any, text: bytes) -> float:
 
 def _is_dict(row: Any) -> bool:
     return type(row) is dict
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("names a key twice")
-    return found

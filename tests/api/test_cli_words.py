@@ -10,6 +10,8 @@ import pytest
 
 from api import registry
 from engine.operations.keys import SCOPES
+from engine.store import suspects
+from engine.store.catalog import open_catalog
 from engine.store.home import Home
 from tests.training.planted import events_like, quick_home, tasteful
 
@@ -174,3 +176,17 @@ def test_a_home_that_is_a_file_is_told_in_words(run, tmp_path):
     said = run(tmp_path / "home", "doctor", "--json")
     assert said.code == 1
     assert "Errno" not in said.out
+
+
+def test_the_doctor_names_the_first_ten_who_are_held_and_where_the_others_are(run, tmp_path):
+    home = quick_home(tmp_path, events_like(tasteful(30, 4)))
+    found = {"user_id": [f"u{number:02}" for number in range(12)], "reason": ["flood"] * 12}
+    with open_catalog(home) as catalog:
+        suspects.hold(catalog, pl.DataFrame(found))
+    said = run(home, "doctor", "--json")
+    told = next(one["finding"] for one in said.json["checks"] if one["what"] == "integrity")
+    assert "12 accounts" in told
+    assert all(f"u{number:02}: flood" in told for number in range(10))
+    assert "u10" not in told
+    assert "2 more" in told
+    assert "`mokhatab integrity list`" in told

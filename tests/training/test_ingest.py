@@ -273,3 +273,38 @@ def test_a_hundred_thousand_rows_come_back_as_they_went_in(home, tmp_path):
     columns = ["user_id", "product_id", "action", "text"]
     log = eventlog.scan_events(home).sort("occurred_at").select(columns).collect()
     assert log.equals(frame.select(columns))
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "a\0"])
+def test_an_encoding_that_nobody_knows_is_told_by_its_name(write, encoding):
+    with pytest.raises(ConfigError, match="is not known") as told:
+        change_mapping(Mapping(), encoding=encoding)
+    assert repr(encoding) in str(told.value)
+    with pytest.raises(ConfigError, match="encoding"):
+        load_mapping(write("m.toml", f"[users]\nencoding = {json.dumps(encoding)}"))
+    assert change_mapping(Mapping(), encoding="cp1256").layout("events").encoding == "cp1256"
+
+
+def test_rows_of_nobody_say_how_to_name_their_user(home, write):
+    path = write("e.csv", "product_id,action,occurred_at,user_id\np,like,2024-01-01,\n")
+    with pytest.raises(UnreadableFile, match="--default user_id=ID"):
+        ingest(home, events=path, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        '"user_id":"v"',
+        '"user_id" : "v"',
+        '"user_id"\t:"v"',
+        '"x":{"a":1,"a":2}',
+    ],
+)
+def test_a_line_that_names_a_key_twice_is_refused_as_over_http(home, write, twice):
+    fine = '"user_id":"u","product_id":"p","action":"like","occurred_at":"2024-01-01"'
+    told = '"text":"a \\"b\\": c","x":{"a":[{"a":1}]}'
+    path = write("e.ndjson", f"{{{fine},{twice}}}\n{{{fine},{told}}}\n{{{fine}, {told} }}\n")
+    counts = ingest(home, events=path, now=NOW)
+    assert counts.tables["events"].quarantined == {"names a key twice": 1}
+    assert [row["row"] for row in quarantined(counts)] == [1]
+    assert eventlog.scan_events(home).collect().height == 1
