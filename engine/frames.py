@@ -7,6 +7,7 @@ Never: data, computation, or a column that only one file uses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import polars as pl
@@ -136,9 +137,13 @@ SEGMENTS = Schema(
 """One row is one named set of users; members are kept beside it as row numbers."""
 
 
+@lru_cache(maxsize=8192)
 def folded(name: str) -> str:
     """A column's name without its case: tables tell no two names apart that fold to the same."""
-    return name.lower().casefold()
+    if name.isascii():
+        return name.lower()
+    # Tables know newer letters than Python may; polars knows those that tables know.
+    return str(pl.Series([name]).str.to_lowercase().item()).casefold()
 
 
 def check(frame: Frame, schema: Schema) -> Frame:

@@ -29,7 +29,15 @@ def stored(home, name="users"):
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("likes", "Likes"), ("ẞ", "ß"), ("\u212a", "k"), ("ΑΣ", "ας"), ("İ", "i̇"), ("City", "city")],
+    [
+        ("likes", "Likes"),
+        ("ẞ", "ß"),
+        ("\u212a", "k"),
+        ("ΑΣ", "ας"),
+        ("İ", "i̇"),
+        ("City", "city"),
+        ("\U00010d50", "\U00010d70"),
+    ],
 )
 def test_a_name_in_another_case_is_the_column_that_is_there(home, first, second):
     eventlog.upsert(home, "users", users(**{first: ["a", "b"]}))
