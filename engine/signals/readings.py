@@ -51,7 +51,7 @@ def judge_texts(texts: pl.Series, reading: Reading) -> pl.DataFrame:
 
     A trained reader judges texts in the languages that it was trained on, where it is sure
     enough and its labels have names that are known; the lists judge the others. What is not
-    read is neither.
+    read is neither. Who complains loudly of a product does not wish to buy it, whoever judged.
     """
     chosen = reading.settings["evidence"]
     read = read_texts(texts, reading.lexicon, reading.settings)
@@ -59,11 +59,12 @@ def judge_texts(texts: pl.Series, reading: Reading) -> pl.DataFrame:
     opinion = (felt >= chosen.praise).cast(pl.Int8) - (felt <= chosen.complaint).cast(pl.Int8)
     wants = pl.col(INTENT).fill_null(0) >= chosen.sure
     judged = read.select(LANGUAGE, opinion.alias(OPINION), wants.alias(WANTS))
+    calm = read.select(felt > chosen.outcry).to_series()
     for task, column in ((SENTIMENT, OPINION), (INTENT, WANTS)):
         reader = reading.readers.get(task)
         if reader is not None and _speaks(reader, task):
             judged = _overrule(judged, texts, reader, column, reading)
-    return judged.select(OPINION, WANTS)
+    return judged.select(OPINION, pl.col(WANTS) & calm)
 
 
 def _speaks(reader: Reader, task: str) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.frames import LANGUAGE
 from engine.settings import Section
 from engine.signals.text_lexicon import LANGUAGES, Lexicon
-from engine.signals.text_scores import feel, intent, sentiment, speak
+from engine.signals.text_scores import feel, forget_returns, intent, sentiment, speak
 from engine.signals.text_tokens import LINK, PERSON, Tokens, tokenise
 
 Array = NDArray[Any]
@@ -84,7 +84,7 @@ def _cut(texts: pl.Series, settings: Settings) -> list[Tokens]:
 def _read(tokens: Tokens, lexicon: Lexicon, settings: Settings) -> pl.DataFrame:
     feeling = feel(tokens, lexicon.feelings, settings[SENTIMENT])
     felt = sentiment(tokens, feeling, settings[SENTIMENT])
-    wanted = intent(tokens, lexicon, settings[INTENT])
+    wanted = forget_returns(intent(tokens, lexicon, settings[INTENT]), tokens, lexicon)
     frame = pl.DataFrame(
         {
             LANGUAGE: _languages(tokens, lexicon),

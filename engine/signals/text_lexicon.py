@@ -41,11 +41,15 @@ class Feelings:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """All lists: `weight` is (phrases of intent,), `speaks` (phrases of subjects, aspects)."""
+    """All lists: `weight` is (phrases of intent,), `speaks` (phrases of subjects, aspects).
+
+    `returns` are phrases of people who give back what they bought.
+    """
 
     feelings: Feelings
     intents: Phrases
     weight: Array
+    returns: Phrases
     subjects: Phrases
     speaks: Array
     aspects: tuple[str, ...]
@@ -76,6 +80,7 @@ def load_lexicon(rows_of: RowsOf) -> Lexicon:
         Feelings(_tree(feelings, endings), table[:, 0], table[:, 1], table[:, 2].astype(np.int8)),
         _tree(intents, endings),
         np.array(list(intents.values()), np.float64),
+        _tree(dict(_said(rows_of("lexicon/returns").values())), endings),
         _tree(subjects, endings),
         speaks,
         tuple(named),

@@ -142,6 +142,17 @@ def intent(tokens: Tokens, lexicon: Lexicon, settings: Section) -> Scores:
     return Scores(1 / (1 + np.exp(-odds)), _at(found.first, best), _at(found.last, best))
 
 
+def forget_returns(wanted: Scores, tokens: Tokens, lexicon: Lexicon) -> Scores:
+    """No intent, and no proof of it, in texts that speak of giving back what was bought.
+
+    Trained readers are shown what `intent` says as it is, and learn returns from their own texts.
+    """
+    back = np.zeros(len(tokens.texts), bool)
+    back[tokens.text[lexicon.returns.find(tokens).first]] = True
+    first, last = (np.where(back, -1, side) for side in (wanted.first, wanted.last))
+    return Scores(np.where(back, 0.0, wanted.value), first, last)
+
+
 def speak(tokens: Tokens, lexicon: Lexicon, feeling: Feeling, settings: Section) -> Spoken:
     """Aspects that each text speaks of, by text and aspect, with the tone of their clauses."""
     found = lexicon.subjects.find(tokens)

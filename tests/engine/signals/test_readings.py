@@ -46,6 +46,13 @@ def test_praise_is_a_like_a_complaint_a_dislike_and_a_question_about_buying_a_sa
     assert acts(frame) == {"e0": "like", "e1": "dislike", "e2": "save", "e3": "review"}
 
 
+def test_who_hates_a_product_does_not_wish_to_buy_it():
+    hated = "Where can I buy a better phone than this garbage? I hate it"
+    frame = events({"text": hated}, {"text": "A bit slow. Where can I buy this?"})
+    assert acts(frame) == {"e0": "dislike", "e1": "save"}
+    assert judge_texts(pl.Series([hated]), READING).rows() == [(-1, False)]
+
+
 def test_a_rating_an_act_without_a_text_and_other_actions_stay():
     frame = events(
         {"text": BLAME[0], "value": 5.0},

@@ -151,6 +151,8 @@ def test_questions_and_wishes_about_buying_are_intent(text):
 @pytest.mark.parametrize(
     "text",
     ["I don't want to buy it", "never buy this", "I bought it last year", "the weather is fine",
+     "I want to return this", "I want my money back", "I need a refund", "I need to send it back",
+     "how do i get rid of it", "می‌خوام پسش بدم", "پولم رو پس بدید", "میخوام مرجوع کنم",
      "نمی‌خوام", "دیروز باران آمد", "پارسال خریدم"],
 )  # fmt: skip
 def test_refusals_and_other_talk_are_no_intent(text):
