@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import process_time
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_a_plan_sums_to_the_cent_keeps_its_limits_and_has_no_gap(count, seed, bu
         assert found.cents.sum() == limits.budget
     assert found.gap >= 0
     assert found.bound - found.value <= 1e-3 * found.bound + count * 0.01 * found.marginal.max()
+
+
+def test_the_gap_of_a_plan_that_is_not_the_best_is_what_it_misses():
+    """An equal split, held against the bound of the best."""
+    curves = planted(8, 5)
+    best = allocate_concave(curves, read_limits(places(8), 400.0, Wishes()))
+    equal = np.full(8, best.cents.sum() // 8)
+    value = float(curves.value(equal / 100).sum())
+    assert value < 0.98 * best.value
+    worse = replace(best, cents=equal, value=value)
+    assert worse.gap == pytest.approx(1 - value / best.value, abs=1e-5)
+    assert worse.gap > best.gap
 
 
 @settings(max_examples=30, deadline=None)
