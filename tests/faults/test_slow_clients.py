@@ -77,6 +77,21 @@ def test_nobody_waits_for_bodies_that_do_not_come(server: Served, key: str) -> N
     assert max(one.seconds for one in fast) < min(one.seconds for one in cut)
 
 
+def test_bodies_that_do_not_come_hold_no_turn(tmp_path: Path) -> None:
+    """Many more of them than the server computes at a time, none of them cut off meanwhile."""
+    patient = "[server]\nbody_read_seconds = 20.0\nshutdown_seconds = 1\n"
+    home = home_in(tmp_path, patient, users=600)
+    key = create_key(home, name="tests", scopes=SCOPES)
+    with served(home) as server, ExitStack() as stack:
+        slow = [stack.enter_context(connect(server)) for _ in range(60)]
+        for connection in slow:
+            connection.sendall(begun(key) + b"[")
+        for _ in range(8):
+            said = send(server, head(SEGMENTS, key, "Connection: close", method="GET"))
+            assert said.status == 200
+        assert select.select(slow, [], [], 0)[0] == []
+
+
 def test_a_body_that_comes_slowly_but_comes_is_read(server: Served, key: str) -> None:
     """Five times as long as a body may rest, and steadily."""
     body = json.dumps([ROW | {"text": "t" * 60_000}] * 6).encode()
