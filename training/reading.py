@@ -39,6 +39,15 @@ BATCH_ROWS = 250_000
 LARGEST_WIDTH = 4096
 """More columns than this is no table of events; each costs memory in every batch."""
 _REFUSED, _MEMORY = 3, 4
+_STARVED = (
+    "memory allocation of",
+    "<jemalloc>",
+    "Resource temporarily unavailable",
+    "Cannot allocate memory",
+)
+"""What a parser says at its limit: of its own memory, of its allocator's, or of a new thread's."""
+_THREADS = 4
+"""Threads of a parser: each holds address space, so the limit means the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ def _run(path: Path, task: _Task, limits: Section) -> dict[str, Any]:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
         "RUST_BACKTRACE": "0",
+        "POLARS_MAX_THREADS": str(min(_THREADS, os.cpu_count() or 1)),
     }
     try:
         done = subprocess.run(
@@ -134,8 +144,7 @@ def _run(path: Path, task: _Task, limits: Section) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(done.stdout)
         return told
     complaint = done.stderr.decode(errors="replace")
-    starved = done.returncode == _MEMORY or "memory allocation of" in complaint
-    if starved:
+    if done.returncode == _MEMORY or any(sign in complaint for sign in _STARVED):
         detail = f"needs more than {limits.memory_megabytes} MB to be read"
     elif done.returncode == _REFUSED:
         detail = complaint.strip()
