@@ -16,7 +16,6 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from engine.errors import (
-    AccessDenied,
     ArtefactCorrupt,
     Busy,
     ChallengerRejected,
@@ -24,6 +23,7 @@ from engine.errors import (
     DataError,
     DuplicateEntity,
     EngineError,
+    Forbidden,
     InvalidValue,
     NothingToLearn,
     NotTrained,
@@ -61,7 +61,7 @@ TABLE: dict[type[Exception], Kind] = {
     PlanInfeasible: Kind(422, "No such plan"),
     ConsentMissing: Kind(403, "No consent"),
     SegmentTooSmall: Kind(403, "Too few people"),
-    AccessDenied: Kind(403, "Not allowed"),
+    Forbidden: Kind(403, "Not allowed"),
     EngineError: Kind(500, "Something went wrong", told=False),
     OperationalError: Kind(503, "Business records are out of reach", told=False, retry_after=5),
 }
@@ -147,6 +147,8 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"kind": error.kind, "id": error.id, "near": list(error.near)}
     if isinstance(error, InvalidValue):
         return {"fields": [{"field": error.field, "detail": error.detail}]}
+    if isinstance(error, Forbidden):
+        return {"permission": error.permission, "role": error.role}
     if isinstance(error, NotTrained):
         return {"command": "mokhatab retrain"}
     if isinstance(error, SegmentTooSmall):

@@ -21,7 +21,7 @@ EngineError
 ├── PrivacyError
 │   ├── ConsentMissing(purpose)
 │   └── SegmentTooSmall(minimum)
-└── AccessDenied(role, permission)
+└── Forbidden(permission, role)
 """
 
 from __future__ import annotations
@@ -177,9 +177,9 @@ class SegmentTooSmall(PrivacyError):
         self.minimum = minimum
 
 
-class AccessDenied(EngineError):
-    """The caller's role does not hold the permission."""
+class Forbidden(EngineError):
+    """The caller's role does not hold the permission; of what may not be seen nothing is told."""
 
-    def __init__(self, role: str, permission: str) -> None:
-        super().__init__(f"{role} may not {permission}")
-        self.role, self.permission = role, permission
+    def __init__(self, permission: str, role: str) -> None:
+        super().__init__(f"the role {role} does not hold the permission {permission}")
+        self.permission, self.role = permission, role

@@ -40,6 +40,7 @@ KEYS = sa.Table(
         server_default=sa.func.current_timestamp(),
     ),
     sa.Column("revoked_at", sa.DateTime(timezone=True)),
+    sa.Column("member", sa.String(64)),
     sa.Index(
         "working_names",
         "name",
