@@ -83,6 +83,7 @@ def ingest(
     events: Annotated[Path | None, typer.Argument(help="Events as Parquet, CSV or NDJSON.")] = None,
     users: Input = None,
     products: Input = None,
+    accounts: Input = None,
     follows: Input = None,
     results: Input = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML: how columns are called.")] = None,
@@ -122,6 +123,7 @@ def ingest(
         "events": events,
         "users": users,
         "products": products,
+        "accounts": accounts,
         "follows": follows,
         "results": results,
     }

@@ -21,6 +21,7 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 USER, PRODUCT, CHANNEL, SEGMENT = "user_id", "product_id", "channel", "segment_id"
 NAME, TAGS, KIND, RULE, REASON = "name", "tags", "kind", "rule", "reason"
 FOLLOWER, FOLLOWEE = "follower_id", "followee_id"
+ACCOUNT, SENIORITY, INDUSTRY, REGION = "account_id", "seniority", "industry", "region"
 # an act
 EVENT, ACTION, AT = "event_id", "action", "occurred_at"
 TARGET, TEXT, LANGUAGE, VALUE, OBJECT = "target_user_id", "text", "language", "value", "object_id"
@@ -82,8 +83,25 @@ EVIDENCE_PAIRS = Schema(
 )
 """One row is one (user, product); sorted by both, each pair once."""
 
-USERS = Schema("users", {USER: pl.String})
+USERS = Schema(
+    "users",
+    {USER: pl.String, ACCOUNT: pl.String, SENIORITY: pl.String},
+    optional=frozenset({ACCOUNT, SENIORITY}),
+)
 """One row is one user; every further column is an attribute that segments may speak of."""
+
+ACCOUNTS = Schema(
+    "accounts",
+    {
+        ACCOUNT: pl.String,
+        NAME: pl.String,
+        INDUSTRY: pl.String,
+        SIZE: pl.String,  # people who work there: a number, or a band such as 51-200
+        REGION: pl.String,
+    },
+    optional=frozenset({NAME, INDUSTRY, SIZE, REGION}),
+)
+"""One row is one organisation that users belong to; every further column is an attribute."""
 
 PRODUCTS = Schema(
     "products",

@@ -17,7 +17,18 @@ from rich.console import Console
 
 from engine import settings as configs
 from engine.errors import ArtefactCorrupt, NothingToLearn, NotTrained
-from engine.frames import ACTS, AT, DISLIKES, FIRST_AT, LAST_AT, LIKES, PRODUCT, USER
+from engine.frames import (
+    ACCOUNT,
+    ACTS,
+    AT,
+    DISLIKES,
+    FIRST_AT,
+    LAST_AT,
+    LIKES,
+    PRODUCT,
+    SENIORITY,
+    USER,
+)
 from engine.operations.consent import consented
 from engine.operations.erasure import without_erased
 from engine.operations.intake import compact
@@ -205,6 +216,8 @@ def _features(
     recipe: Recipe,
 ) -> Features:
     chosen, ties = recipe["features"], tie_matrix(follows, pairs.users)
+    # What is known of an account is asked of its contacts one by one: no contact knows the others'.
+    users = users.drop(ACCOUNT, SENIORITY, strict=False)
     if not chosen.use:
         return Features(ties=ties)
     sides = [

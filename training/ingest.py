@@ -36,12 +36,17 @@ Progress = Callable[[str, int], None]
 
 @dataclass
 class Tally:
-    """What became of the rows of one file; `duplicates` were good but known already."""
+    """What became of the rows of one file; `duplicates` were good but known already.
+
+    Of those stored, `corrected` replace others; `notices` is what else is to be known.
+    """
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
+    corrected: int = 0
+    notices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -49,6 +54,8 @@ class Tally:
             "stored": self.stored,
             "duplicates": self.duplicates,
             "quarantined": dict(self.quarantined.most_common()),
+            "corrected": self.corrected,
+            "notices": list(self.notices),
         }
 
 
@@ -87,6 +94,7 @@ class _Table:
     bad: list[pl.DataFrame] = field(default_factory=list)
     good_rows: int = 0
     unwelcome: Counter[str] = field(default_factory=Counter)  # counted, and written nowhere
+    notices: list[str] = field(default_factory=list)
 
     def refused(self) -> pl.DataFrame:
         return pl.concat([self.reading.bad_rows(), *self.bad]).sort(ROW)
@@ -110,7 +118,7 @@ def ingest(
         now: with a time zone; events ahead of it are refused.
         mapping: how their columns map onto ours.
         progress: told what is done.
-        files: events, users, products, follows, results; None is no file.
+        files: events, users, products, accounts, follows, results; None is no file.
 
     Raises:
         UnknownEntity: there is no table of that name.
@@ -158,6 +166,8 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
         table.unwelcome += unwelcome
         try:
             good, bad = _judged(job, name, renamed)
+            if name == RESULTS.name:
+                good, bad = _fitting(job, renamed, good, bad, table)
         except FrameError as error:
             raise FrameError(error.frame, error.column, error.detail + _advice(name)) from error
         good, _ = admit(job.home, name, good)

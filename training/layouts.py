@@ -18,7 +18,7 @@ from engine.frames import ACTION, AT, CHANNEL, LANGUAGE, USER, VALUE
 from engine.signals.events import STARS
 from training.lines import Layout
 
-TABLES = ("events", "users", "products", "follows", "results")
+TABLES = ("events", "users", "products", "accounts", "follows", "results")
 _LAYOUT = {"columns": list, "separator": str, "encoding": str, "header": str, "rename": dict}
 _RATING = ("like_at", "dislike_at", "low", "high")
 _DEFAULTS = (USER, ACTION, AT, CHANNEL, LANGUAGE)

@@ -1,4 +1,4 @@
-"""What is handed in: events, results, users, products, follows, up to thousands of rows at once.
+"""What is handed in: events, results, users, products and so on, thousands of rows at once.
 
 In: rows in JSON or NDJSON. Out: a receipt: how many were kept, and what is wrong with the others.
 Never: a receipt before its rows are durable.
@@ -20,7 +20,7 @@ from api.http import rows as reading
 from api.http import schemas
 from api.http.contract import Noun, View, Whole
 from api.http.tickets import ticket_of
-from engine.frames import AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
+from engine.frames import ACCOUNTS, AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
 from engine.operations.intake import Delivery, Rules, receive
 from engine.settings import Section
 from engine.signals.activitystreams import ACTS
@@ -86,6 +86,11 @@ def routes(hatch: Hatch) -> Noun:
     def products() -> Response:
         """Keeps products: what a later row says is put over what was known."""
         return hatch.take(PRODUCTS)
+
+    @taking(ACCOUNTS)
+    def accounts() -> Response:
+        """Keeps organisations that users belong to; later rows are put over earlier ones."""
+        return hatch.take(ACCOUNTS)
 
     @taking(FOLLOWS)
     def follows() -> Response:

@@ -16,7 +16,9 @@ from engine import frames as f
 from engine.errors import ConfigError
 from engine.settings import Section
 
-NOT_ATTRIBUTES = frozenset({f.USER, f.LIKES, f.DISLIKES, f.ACTS, f.FIRST_AT, f.LAST_AT, "channels"})
+NOT_ATTRIBUTES = frozenset(
+    {f.USER, f.ACCOUNT, f.LIKES, f.DISLIKES, f.ACTS, f.FIRST_AT, f.LAST_AT, "channels"}
+)
 
 
 @dataclass(frozen=True)

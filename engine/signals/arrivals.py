@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,15 +38,38 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the rows: `refused` has index (from 0), field and reason, sorted by index."""
+    """What became of the rows: `refused` has index (from 0), field and reason, sorted by index.
+
+    `told` is what else their sender is to know.
+    """
 
     received: int
     good: pl.DataFrame
     refused: pl.DataFrame
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
         return self.received - self.refused.height
+
+    def without(self, reasons: pl.Series, told: Mapping[str, Any]) -> Judged:
+        """The same, with those good rows refused that have a reason, which names its field first.
+
+        Args:
+            reasons: one for each good row, null where nothing is wrong.
+            told: what else their sender is to know.
+        """
+        numbers = pl.Series(INDEX, range(self.received), pl.UInt32)
+        bad = pl.DataFrame(
+            {
+                INDEX: numbers.filter(~numbers.is_in(self.refused[INDEX].implode())),
+                FIELD: reasons.str.splitn(" ", 2).struct.field("field_0"),
+                REASON: reasons,
+            },
+            schema=REFUSED,
+        ).filter(reasons.is_not_null())
+        refused = pl.concat([self.refused, bad]).sort(INDEX)
+        return Judged(self.received, self.good.filter(reasons.is_null()), refused, told)
 
 
 def judge_arrivals(
@@ -54,12 +77,12 @@ def judge_arrivals(
 ) -> Judged:
     """Separates rows that a table can hold from those that it cannot.
 
-    Events may be ActivityStreams objects. Of users and products, whatever the schema does not name
-    is an attribute; values of attributes become text, as those of files do.
+    Events may be ActivityStreams objects. Of users, products and accounts, whatever the schema
+    does not name is an attribute; values of attributes become text, as those of files do.
 
     Args:
         rows: parsed JSON, or `Malformed`.
-        kind: one of `EVENTS`, `USERS`, `PRODUCTS`, `FOLLOWS`, `RESULTS`.
+        kind: one of `EVENTS`, `USERS`, `PRODUCTS`, `ACCOUNTS`, `FOLLOWS`, `RESULTS`.
         now: with a time zone; events ahead of it are refused.
         limits: as for files.
         most_columns: a row that names more columns is refused, and a column that comes when so

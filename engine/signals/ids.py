@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from engine.frames import EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS
+from engine.frames import ACCOUNTS, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS
 
 ID_COLUMNS = frozenset(
     name
-    for kind in (EVENTS, USERS, PRODUCTS, FOLLOWS, RESULTS)
+    for kind in (EVENTS, USERS, PRODUCTS, ACCOUNTS, FOLLOWS, RESULTS)
     for name, dtype in kind.columns.items()
     if name.endswith("_id") and dtype == pl.String
 )

@@ -1,4 +1,4 @@
-"""Rows of users, products, follows and results: which are good, and of what type their columns are.
+"""Rows of users, products, accounts, follows and results: which are good, and their types.
 
 In: a frame as somebody else wrote it, with our column names. Out: good rows in the schema, bad
 rows with reasons. Never: an id changed, or an attribute lost.
@@ -14,6 +14,7 @@ import polars as pl
 
 from engine.errors import FrameError
 from engine.frames import (
+    ACCOUNT,
     CHANNEL,
     FOLLOWEE,
     FOLLOWER,
@@ -29,12 +30,12 @@ from engine.frames import (
 from engine.signals.events import RAW, ROW, ROW_NUMBER, Limits, as_json, as_numbers, as_texts
 from engine.signals.ids import EXACT, as_id
 
-IDS = (USER, PRODUCT, FOLLOWER, FOLLOWEE, CHANNEL, SEGMENT, "campaign_id")
+IDS = (USER, PRODUCT, ACCOUNT, FOLLOWER, FOLLOWEE, CHANNEL, SEGMENT, "campaign_id")
 CURRENCY = r"\A[A-Z]{3}\z"
 Rules = list[tuple[pl.Expr, str]]
 MORE_THAN_EXACT = r"^[+-]?\d{16,}$"
 """Whole numbers that a fraction's type may round."""
-OPEN_ENDED = ("users", "products")
+OPEN_ENDED = ("users", "products", "accounts")
 """Tables whose further columns are attributes."""
 TAGS_BETWEEN = "|"
 """Between the tags of a product in text: MovieLens and most exports write them so."""
@@ -65,8 +66,8 @@ def judge_rows(
         Good rows in the order of the frame, and bad rows as `judge_events` gives them.
 
     Raises:
-        FrameError: a required column is missing, or of users and products two columns, or one and
-            a column of the schema, differ in case only.
+        FrameError: a required column is missing, or of users, products and accounts two columns,
+            or one and a column of the schema, differ in case only.
     """
     if kind.name in OPEN_ENDED:
         _refuse_twins(raw.columns, kind)

@@ -22,7 +22,19 @@ import polars as pl
 
 from engine import frames
 from engine.errors import FrameError, UnknownEntity
-from engine.frames import AT, EVENT, EVENTS, FOLLOWS, PRODUCT, PRODUCTS, RESULTS, USER, USERS
+from engine.frames import (
+    ACCOUNT,
+    ACCOUNTS,
+    AT,
+    EVENT,
+    EVENTS,
+    FOLLOWS,
+    PRODUCT,
+    PRODUCTS,
+    RESULTS,
+    USER,
+    USERS,
+)
 from engine.store.columns import agreeing, named_alike, plain
 from engine.store.forgotten import without_forgotten
 from engine.store.home import Home
@@ -31,8 +43,8 @@ ROWS_AT_ONCE = 2_000_000
 """Rows of an append that are sorted in memory at once, which takes about half a gigabyte."""
 Step = tuple[str, int]
 """Who brings rows in steps, and the number of a step; a table notes the last one of each."""
-KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT}
-KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, FOLLOWS, RESULTS)}
+KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT, ACCOUNTS.name: ACCOUNT}
+KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, ACCOUNTS, FOLLOWS, RESULTS)}
 
 
 def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
@@ -98,7 +110,7 @@ def scan_events(
 
 
 def scan_table(home: Home, name: str) -> pl.LazyFrame:
-    """One of the tables events, users, products, follows, results; empty where nothing came yet.
+    """One of the tables events, users, products, accounts, follows, results; empty at first.
 
     Raises:
         UnknownEntity: there is no such table.
@@ -149,7 +161,7 @@ def _scan(name: str, files: list[str]) -> pl.LazyFrame:
 
 
 def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = None) -> int:
-    """Merges users or products by id; returns how many rows are new or changed.
+    """Merges users, products or accounts by id; returns how many rows are new or changed.
 
     The later row wins, value by value: what it lacks, or has as null, stays as it was. Further
     columns join the table, unless they differ from one in case only: then they are that one. A

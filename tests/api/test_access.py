@@ -17,7 +17,7 @@ from tests.api.conftest import Asker
 SEGMENTS = "/v1/products/product-003/segments"
 ERASURE = "/v1/users/user-00001"
 PLANS = "/v1/plans"
-HANDED_IN = ("events", "results", "users", "products", "follows")
+HANDED_IN = ("events", "results", "users", "products", "accounts", "follows")
 ROUTES = {
     SEGMENTS: "segments:read",
     "/v1/products/product-003/audience?size=5": "audiences:read",
