@@ -128,12 +128,13 @@ def models(answer: Answer) -> RenderableType:
 
 def keys(answer: Answer) -> RenderableType:
     """Keys by prefix."""
-    table = _table("", "prefix", "name", "scopes", "made", "revoked")
+    table = _table("", "prefix", "name", "scopes", "member", "made", "revoked")
     for one in answer["keys"]:
         table.add_row(
             one["prefix"],
             one["name"],
             ", ".join(one["scopes"]),
+            one["member"] or "",
             str(one["created_at"]),
             str(one["revoked_at"] or ""),
         )

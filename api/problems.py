@@ -10,7 +10,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -129,6 +129,8 @@ def _http_problem(error: HTTPException) -> Response:
 
 
 def _raised_problem(error: Exception) -> Response:
+    if isinstance(error, UnknownEntity) and g.get("caller") and g.caller.bounds is not None:
+        error = UnknownEntity(error.kind, error.id)  # what resembles it may be another team's
     kind = kind_of(error)
     headers = {} if kind.retry_after is None else {"Retry-After": str(kind.retry_after)}
     if kind.status >= 500 and kind is not TABLE[NotTrained]:

@@ -74,13 +74,17 @@ def keys_create(
     context: typer.Context,
     name: Annotated[str, typer.Option(help="Who will use it; no two keys share one.")],
     scopes: Annotated[str, typer.Option(help=SCOPES)],
+    member: Annotated[
+        str | None,
+        typer.Option(help="Whose key it is: it sees the products of their teams, ends with them."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Makes a key and shows it this once; only its hash is kept."""
     from api import printing
     from engine.operations.keys import create_key
 
-    key = create_key(home_of(context), name=name, scopes=scopes.split(","))
+    key = create_key(home_of(context), name=name, scopes=scopes.split(","), member=member)
     say({"key": key}, as_json, printing.key)
 
 

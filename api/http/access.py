@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
 
 from flask import Flask, Response, current_app, g, request
@@ -19,7 +20,10 @@ from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api import problems
-from engine.operations.keys import MARK, Key, find_key, peppered, prefix_of
+from engine.errors import UnknownEntity
+from engine.operations.keys import MARK, Key, actor_of_key, find_key, peppered, prefix_of
+from engine.operations.permissions import Actor
+from engine.operations.teams import Bounds, bounds_of
 from engine.store.catalog import Catalog, pepper
 from engine.store.home import Home
 
@@ -29,29 +33,46 @@ REMEMBERED = 10_000
 """Digests whose fate is remembered; beyond it all are forgotten, which costs one lookup each."""
 
 
+@dataclass(frozen=True)
+class Caller:
+    """A key, and the products that are for its member's eyes; None: all of them."""
+
+    key: Key
+    bounds: Bounds | None
+
+
 class KeyRing:
     """Keys by digest, each looked up again after `cache_seconds`."""
 
     def __init__(self, home: Home, *, cache_seconds: float, clock: Callable[[], float]) -> None:
-        self._catalog, self._pepper = Catalog(home), pepper(home)
+        self._home, self._catalog, self._pepper = home, Catalog(home), pepper(home)
         self._seconds, self._clock = cache_seconds, clock
-        self._known: dict[bytes, tuple[float, Key | None]] = {}
+        self._known: dict[bytes, tuple[float, Caller | None]] = {}
         self._lock = Lock()
 
-    def find(self, sent: str) -> Key | None:
-        """What this key is, or nothing where it is not one, or was ended."""
+    def find(self, sent: str) -> Caller | None:
+        """Whose key this is, or nothing where it is not one, or was ended."""
         if not sent.startswith(MARK) or len(sent) > LONGEST_KEY or not sent.isascii():
             return None
         digest, now = peppered(self._pepper, sent), self._clock()
-        until, key = self._known.get(digest, (-math.inf, None))
+        until, caller = self._known.get(digest, (-math.inf, None))
         if now < until:
-            return key
+            return caller
         key = find_key(self._catalog, digest, prefix_of(sent))
+        caller = None if key is None else self._caller(key)
         with self._lock:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[digest] = (now + self._seconds, key)
-        return key
+            self._known[digest] = (now + self._seconds, caller)
+        return caller
+
+    def _caller(self, key: Key) -> Caller | None:
+        if key.member is None:
+            return Caller(key, None)
+        try:
+            return Caller(key, bounds_of(self._home, actor_of_key(self._home, key)))
+        except UnknownEntity:
+            return None  # the member was removed, and with them the key
 
 
 class Counts(Storage):
@@ -133,10 +154,10 @@ class Gate:
 
     def admit(self, authorization: str, scope: str) -> list[tuple[str, str]] | None:
         """Headers about the limit, where this key may have what needs this scope now."""
-        key = self._key(authorization)
-        if key is None or scope not in key.scopes:
-            return None
-        within, told, _ = self.requests.count(key.prefix)
+        caller = self._caller(authorization)
+        if caller is None or scope not in caller.key.scopes or caller.bounds is not None:
+            return None  # inside it is looked at more closely
+        within, told, _ = self.requests.count(caller.key.prefix)
         return [("RateLimit", told), ("RateLimit-Policy", self.requests.policy)] if within else None
 
     def check(self) -> Response | None:
@@ -149,20 +170,23 @@ class Gate:
         if scope is None and rule.endpoint in self.needed:
             return None
         authorization = request.headers.get("Authorization", "")
-        key = self._key(authorization)
-        if key is None:
+        caller = self._caller(authorization)
+        if caller is None:
             return self._unknown(given=bool(authorization))
+        key, g.caller = caller.key, caller
         if scope is None or scope not in key.scopes:
             return _lacking(scope)
         request.environ |= {"mokhatab.scope": scope, "mokhatab.key": key.prefix}
         within, g.limits, wait = self.requests.count(key.prefix)
         if not within:
             return _too_many(self.requests.policy, wait)
+        if request.view_args and "product_id" in request.view_args:
+            see_product(request.view_args["product_id"])
         reads_itself = rule.endpoint in current_app.extensions["mokhatab.taking"]
         looked_into = request.method in WRITING and not reads_itself
         return _form_of_query() or (_form_of_body() if looked_into else None)
 
-    def _key(self, authorization: str) -> Key | None:
+    def _caller(self, authorization: str) -> Caller | None:
         scheme, _, sent = authorization.partition(" ")
         return self.ring.find(sent.strip()) if scheme.lower() == "bearer" else None
 
@@ -187,6 +211,33 @@ class Gate:
             f"{detail}: `Authorization: Bearer mk_…`; `mokhatab keys create` makes one",
             headers={"WWW-Authenticate": challenge},
         )
+
+
+def asking(home: Home) -> Actor:
+    """Who acts in this request: the key's member, or the key itself as a platform.
+
+    Raises:
+        UnknownEntity: the member was removed a moment ago.
+    """
+    caller: Caller = g.caller
+    return actor_of_key(home, caller.key)
+
+
+def bounds_here() -> Bounds | None:
+    """The products that are for the eyes of who asks; None: all of them."""
+    caller: Caller | None = g.get("caller")
+    return caller.bounds if caller else None
+
+
+def see_product(product_id: str | None) -> None:
+    """Goes on where a product is for the eyes of who asks.
+
+    Raises:
+        UnknownEntity: it is not, and nothing tells it from one that does not exist.
+    """
+    bounds = bounds_here()
+    if product_id is not None and bounds is not None and not bounds.hold(product_id):
+        raise UnknownEntity("product", product_id)
 
 
 def install(app: Flask, gate: Gate) -> None:

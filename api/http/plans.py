@@ -14,6 +14,7 @@ import pydantic_core
 from flask import Response, request
 from pydantic import BeforeValidator, Field
 
+from api.http.access import see_product
 from api.http.contract import Asked, Noun, Strict, Whole
 from api.http.desk import Desk
 from api.http.schemas import Goal, Id, ProductPath, Stamped, Word
@@ -263,6 +264,7 @@ def routes(desk: Desk, inbox: Inbox, *, replay_hours: float) -> Noun:
 
         Nothing is kept of it but the answer, where it was asked under an Idempotency-Key.
         """
+        see_product(body.product_id)
         now = datetime.now(UTC)
         ticket = ticket_of(request.get_data(), now=now, hours=replay_hours)
 

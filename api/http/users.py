@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response
 
 from api.http import schemas
+from api.http.access import bounds_here
 from api.http.contract import Noun
 from api.http.desk import Desk
 from engine.operations import audiences
@@ -23,7 +24,7 @@ def routes(desk: Desk, home: Home | None) -> Noun:
         """The segments of one user."""
         return desk.answer(
             lambda model: audiences.user_segments(
-                model, [path.user_id], limit=query.limit, home=home
+                model, [path.user_id], limit=query.limit, home=home, bounds=bounds_here()
             ),
             keep=False,
         )
@@ -33,7 +34,7 @@ def routes(desk: Desk, home: Home | None) -> Noun:
         """The segments of up to a thousand users at once; those not known are listed apart."""
         return desk.answer(
             lambda model: audiences.user_segments(
-                model, body.user_ids, limit=body.limit, home=home
+                model, body.user_ids, limit=body.limit, home=home, bounds=bounds_here()
             ),
             keep=False,
         )

@@ -28,6 +28,7 @@ from engine.operations.lookup import index, near_ids, product_row, user_rows
 from engine.operations.newcomers import embed_newcomers
 from engine.operations.permits import may_be_embedded, withheld_ids
 from engine.operations.targeting import explain_targeting, targeting_of
+from engine.operations.teams import Bounds
 from engine.operations.withholding import closed, share_size_now, with_sizes_now, withheld
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
@@ -264,14 +265,20 @@ def curve(model: Model, product_id: str) -> dict[str, Any]:
 
 
 def user_segments(
-    model: Model, user_ids: list[str], *, limit: int = 20, home: Home | None = None
+    model: Model,
+    user_ids: list[str],
+    *,
+    limit: int = 20,
+    home: Home | None = None,
+    bounds: Bounds | None = None,
 ) -> dict[str, Any]:
     """The segments of each user, and the products in whose best share they are.
 
     First those they are a member of, rarest first, then products, most interesting first, none
     that they acted on; of both at most `limit`. With a home, people whose first events came after
     training are folded in: they get products, and are listed under `newcomers`. Other ids are
-    listed under `unknown`, and so are people who are withheld.
+    listed under `unknown`, and so are people who are withheld. Of products that `bounds` do not
+    hold nothing is told.
 
     Raises:
         UnknownEntity: none of the ids is known.
@@ -286,10 +293,12 @@ def user_segments(
     unknown = [*new, *(id for id in user_ids if id in barred)]
     if rows.size == 0 and newcomers is None and user_ids:
         raise UnknownEntity("user", user_ids[0], _near_users(model, user_ids[0]))
-    static, own = memberships(model, rows, limit), known_shares(model, rows, limit)
+    hidden = frozenset(bounds.outside(model.products[f.PRODUCT])) if bounds else frozenset[int]()
+    static = memberships(model, rows, limit)
+    own = known_shares(model, rows, limit, hidden=hidden)
     ids = model.users[f.USER].gather(rows)
     users = {id: [*one, *other] for id, one, other in zip(ids, static, own, strict=True)}
-    come = newcomers_shares(model, newcomers, limit) if newcomers else {}
+    come = newcomers_shares(model, newcomers, limit, hidden=hidden) if newcomers else {}
     left = [id for id in unknown if id not in come]
     return {**_stamp(model), "users": users | come, "newcomers": list(come), "unknown": left}
 

@@ -6,7 +6,7 @@ so many. Never: a product among a user's own that they have acted on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import islice
 from typing import Any
 
@@ -41,23 +41,30 @@ def memberships(model: Model, rows: Array, limit: int) -> list[Named]:
     return found
 
 
-def known_shares(model: Model, rows: Array, limit: int) -> list[Named]:
-    """Products in whose best share each user is: smallest share first, then by margin."""
+def known_shares(
+    model: Model, rows: Array, limit: int, *, hidden: Set[int] = frozenset()
+) -> list[Named]:
+    """Products in whose best share each user is: smallest share first, then by margin.
+
+    Products of the rows that are `hidden` are passed over.
+    """
     return _shares(
         model,
         (model.embeddings[rows], model.interest.user_terms[rows]),
         limit,
-        lambda at, product: _holds(model.seen.of(product), rows[at]),
+        lambda at, product: product in hidden or _holds(model.seen.of(product), rows[at]),
     )
 
 
-def newcomers_shares(model: Model, newcomers: Newcomers, limit: int) -> dict[str, Named]:
+def newcomers_shares(
+    model: Model, newcomers: Newcomers, limit: int, *, hidden: Set[int] = frozenset()
+) -> dict[str, Named]:
     """The same for people whom the model does not know, by id."""
     found = _shares(
         model,
         (newcomers.folded.embeddings, newcomers.folded.interest_terms),
         limit,
-        lambda at, product: _holds(newcomers.acted_on(at), product),
+        lambda at, product: product in hidden or _holds(newcomers.acted_on(at), product),
     )
     return dict(zip(newcomers.ids, found, strict=True))
 

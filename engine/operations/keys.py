@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.errors import DataError, InvalidValue, UnknownEntity
+from engine.operations.members import Actor, actor_of
+from engine.operations.permissions import KEYED, PLATFORM
 from engine.store.catalog import Catalog, KeyRow, open_catalog, pepper
 from engine.store.home import Home
 
@@ -51,12 +53,17 @@ class Key:
     scopes: frozenset[str]
     created_at: datetime
     revoked_at: datetime | None
+    member: str | None = None
 
 
-def create_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
+def create_key(home: Home, *, name: str, scopes: Sequence[str], member: str | None = None) -> str:
     """Makes a key of 256 random bits and returns it; it is told this once and kept only hashed.
 
+    A member's key may do what its scopes and the member's role both allow, sees the products of
+    the member's teams, and ends with the member.
+
     Raises:
+        UnknownEntity: there is no such member.
         InvalidValue: the name is empty, longer than 200 characters, holds what cannot be printed,
             or begins like a key.
         DataError: there is no scope.
@@ -70,10 +77,25 @@ def create_key(home: Home, *, name: str, scopes: Sequence[str]) -> str:
     for scope in wanted:
         if scope not in SCOPES:
             raise UnknownScope(scope)
+    owner = None if member is None else actor_of(home, member).name
     key = MARK + secrets.token_urlsafe(32)
+    secret = digest(home, key)
     with open_catalog(home) as catalog:
-        catalog.add_key(name=name, prefix=prefix_of(key), digest=digest(home, key), scopes=wanted)
+        catalog.add_key(
+            name=name, prefix=prefix_of(key), digest=secret, scopes=wanted, member=owner
+        )
     return key
+
+
+def actor_of_key(home: Home, key: Key) -> Actor:
+    """Who acts when a key is used: its member, or the key itself, as a platform.
+
+    Raises:
+        UnknownEntity: the member was removed.
+    """
+    if key.member is not None:
+        return actor_of(home, key.member)
+    return Actor(KEYED + key.name, PLATFORM)
 
 
 def _name(given: str) -> str:
@@ -141,4 +163,5 @@ def peppered(secret: bytes, key: str) -> bytes:
 
 
 def _shown(row: KeyRow) -> Key:
-    return Key(row.name, row.prefix, frozenset(row.scopes), row.created_at, row.revoked_at)
+    scopes = frozenset(row.scopes)
+    return Key(row.name, row.prefix, scopes, row.created_at, row.revoked_at, row.member)

@@ -17,6 +17,8 @@ from engine.store.members import folded
 OWNER, PLATFORM = "owner", "platform"
 ROLES = (OWNER, "admin", "marketer", "analyst", "viewer", PLATFORM)
 """As the columns of `configs/roles.toml` name them."""
+KEYED = "key:"
+"""Begins the name of an actor that is a key of nobody; no member may be called so."""
 
 
 @dataclass(frozen=True)

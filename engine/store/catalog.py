@@ -87,6 +87,7 @@ class KeyRow:
     scopes: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None
+    member: str | None = None
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,22 @@ class Catalog:
         with self._engine.begin() as connection:
             yield connection
 
-    def add_key(self, *, name: str, prefix: str, digest: bytes, scopes: Sequence[str]) -> None:
-        """Keeps a new key.
+    def add_key(
+        self,
+        *,
+        name: str,
+        prefix: str,
+        digest: bytes,
+        scopes: Sequence[str],
+        member: str | None = None,
+    ) -> None:
+        """Keeps a new key; a member's by the name as it is kept.
 
         Raises:
             DuplicateEntity: a key that works has this name, or any key this digest.
         """
-        row = {"name": name, "prefix": prefix, "digest": digest, "scopes": list(scopes)}
+        secret = {"digest": digest, "member": member}
+        row = {"name": name, "prefix": prefix, "scopes": list(scopes), **secret}
         try:
             with self._engine.begin() as connection:
                 connection.execute(KEYS.insert().values(**row))
@@ -228,6 +238,7 @@ def _key(row: Row[Any]) -> KeyRow:
         tuple(row.scopes),
         in_utc(row.created_at),
         in_utc(row.revoked_at) if row.revoked_at else None,
+        row.member,
     )
 
 

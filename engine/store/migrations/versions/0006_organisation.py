@@ -50,6 +50,10 @@ def upgrade() -> None:
         sa.Column("zone", sa.String(64), nullable=False),
         _when("created_at"),
     )
+    _create_what_belongs_to_teams()
+
+
+def _create_what_belongs_to_teams() -> None:
     op.create_table(
         "team_members",
         _team(),
