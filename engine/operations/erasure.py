@@ -18,6 +18,7 @@ from engine.frames import USER
 from engine.operations.lookup import user_rows
 from engine.store import artefacts, forgotten, purge, suspects, versions
 from engine.store.artefacts import Model
+from engine.store.campaign_audiences import forget_in_audiences
 from engine.store.catalog import Catalog
 from engine.store.files import replace_durably
 from engine.store.home import Home
@@ -107,6 +108,10 @@ def _from_fitted(home: Home, _: Catalog, __: str) -> int:
     return purge.purge_fitted(home)
 
 
+def _from_campaigns(home: Home, _: Catalog, user: str) -> int:
+    return forget_in_audiences(home, user)
+
+
 def _from_suspects(_: Home, catalog: Catalog, user: str) -> int:
     return suspects.drop(catalog, user)
 
@@ -121,6 +126,7 @@ ERASERS: dict[str, Eraser] = {
     "quarantine": _from_quarantine,
     "fitted": _from_fitted,
     "models": _from_models,
+    "campaigns": _from_campaigns,
     "suspects": _from_suspects,
     "consents": _from_consents,  # last: until then they withhold the person from every answer
 }
