@@ -29,6 +29,8 @@ TARGET, TEXT, LANGUAGE, VALUE, OBJECT = "target_user_id", "text", "language", "v
 POLARITY, EVIDENCE, GRADE, ACTS = "polarity", "evidence", "grade", "acts"
 FIRST_AT, LAST_AT = "first_at", "last_at"
 LIKES, DISLIKES = "likes", "dislikes"
+# what a placement did on a day
+DATE, CAMPAIGN, REPORTED, RECORDED = "date", "campaign_id", "reported_at", "recorded_at"
 # scores
 SCORE, INTEREST, PROBABILITY, RANK = "score", "interest", "probability", "rank"
 # audiences
@@ -116,9 +118,9 @@ FOLLOWS = Schema("follows", {FOLLOWER: pl.String, FOLLOWEE: pl.String})
 RESULTS = Schema(
     "results",
     {
-        "date": pl.Date,
+        DATE: pl.Date,
         CHANNEL: pl.String,
-        "campaign_id": pl.String,
+        CAMPAIGN: pl.String,
         SEGMENT: pl.String,
         "impressions": pl.Int64,
         "clicks": pl.Int64,
@@ -128,12 +130,21 @@ RESULTS = Schema(
         "revenue": pl.Float64,
         PRODUCT: pl.String,
         "currency": pl.String,
+        REPORTED: UTC,
     },
     optional=frozenset(
-        {"campaign_id", SEGMENT, "conversions", "sales", "revenue", PRODUCT, "currency"}
+        {CAMPAIGN, SEGMENT, "conversions", "sales", "revenue", PRODUCT, "currency", REPORTED}
     ),
 )
-"""One row is what one placement did on one day; `currency` is that of spend and revenue."""
+"""One row is what one placement did on one day; `currency` is that of spend and revenue.
+
+`reported_at` is when the figures were drawn up, where whoever brings them says so.
+"""
+
+RECORDED_RESULTS = Schema(
+    "results", {**RESULTS.columns, RECORDED: UTC}, RESULTS.optional | {RECORDED}
+)
+"""Results as the log keeps them: `recorded_at` is when it took them."""
 
 SCORES = Schema(
     "scores",

@@ -18,15 +18,17 @@ import polars as pl
 
 from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
-from engine.frames import EVENTS, REASON, TEXT, USER, VALUE
+from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
+from engine.operations.results import judge_results
 from engine.settings import Section
 from engine.signals.events import BAD, RAW, ROW, ROW_NUMBER, Limits, as_json, judge_events
 from engine.signals.tables import Days, judge_rows, type_attributes
 from engine.store import eventlog
 from engine.store.files import write_table
 from engine.store.home import Home
+from engine.store.results import record_results
 from training.layouts import Mapping
 from training.reading import Reading, read_file
 
@@ -38,25 +40,26 @@ Progress = Callable[[str, int], None]
 class Tally:
     """What became of the rows of one file; `duplicates` were good but known already.
 
-    Of those stored, `corrected` replace others; `notices` is what else is to be known.
+    Of results that were stored `corrected` replace others; `notices` is what else is to be known.
     """
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
-    corrected: int = 0
+    corrected: int | None = None
     notices: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        told = {
             "read": self.read,
             "stored": self.stored,
             "duplicates": self.duplicates,
             "quarantined": dict(self.quarantined.most_common()),
-            "corrected": self.corrected,
-            "notices": list(self.notices),
         }
+        if self.corrected is None:
+            return told
+        return told | {"corrected": self.corrected, "notices": list(self.notices)}
 
 
 @dataclass
@@ -167,7 +170,7 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
         try:
             good, bad = _judged(job, name, renamed)
             if name == RESULTS.name:
-                good, bad = _fitting(job, renamed, good, bad, table)
+                good, bad = _fitting(job, table, renamed, (good, bad))
         except FrameError as error:
             raise FrameError(error.frame, error.column, error.detail + _advice(name)) from error
         good, _ = admit(job.home, name, good)
@@ -192,6 +195,26 @@ def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, p
         return good, bad
     days = Days.of(job.limits, job.now)
     return judge_rows(raw, eventlog.KINDS[name], id_bytes=job.limits.id_bytes, days=days)
+
+
+def _fitting(
+    job: _Ingest, table: _Table, raw: pl.DataFrame, judged: tuple[pl.DataFrame, pl.DataFrame]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Results beside their campaigns and what is known of them."""
+    good, bad = judged
+    found = judge_results(job.home, good)
+    table.notices += [one for one in found.notices if one not in table.notices]
+    wrong = found.reasons.is_not_null()
+    raw = raw.filter(~raw[ROW_NUMBER].cast(pl.UInt64).is_in(bad[ROW].implode()))
+    told = pl.DataFrame(
+        {
+            ROW: raw[ROW_NUMBER].cast(pl.UInt64),
+            REASON: found.reasons,
+            RAW: as_json(raw.drop(ROW_NUMBER)),
+        },
+        schema=BAD,
+    ).filter(wrong)
+    return good.filter(~wrong), pl.concat([bad, told])
 
 
 def _off_scale(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -247,6 +270,7 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
     job.progress(f"storing {name}", table.good_rows)
     parts = [pl.scan_parquet(path) for path in table.good]
     refused = table.refused()[REASON].to_list()
+    corrected = None
     if name == EVENTS.name:
         stored = eventlog.append_events(job.home, pl.concat(parts))
     else:
@@ -256,7 +280,9 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
         elif name == "follows":
             stored = eventlog.add_follows(job.home, rows)
         else:
-            stored = eventlog.append_results(job.home, rows)
+            found = record_results(job.home, [rows], now=job.now)
+            stored, corrected = found.stored, found.correction
     reasons = Counter(refused) + table.unwelcome
     usable = table.reading.rows - reasons.total()
-    return Tally(table.reading.rows, stored, usable - stored, reasons)
+    known, notices = usable - stored, tuple(table.notices)
+    return Tally(table.reading.rows, stored, known, reasons, corrected, notices)

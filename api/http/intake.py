@@ -21,6 +21,7 @@ from api.http import schemas
 from api.http.contract import Noun, View, Whole
 from api.http.tickets import ticket_of
 from engine.frames import ACCOUNTS, AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
+from engine.frames import UTC as MOMENT
 from engine.operations.intake import Delivery, Rules, receive
 from engine.settings import Section
 from engine.signals.activitystreams import ACTS
@@ -74,7 +75,13 @@ def routes(hatch: Hatch) -> Noun:
 
     @taking(RESULTS)
     def results() -> Response:
-        """Keeps what campaigns brought, by day, channel and segment; judged as events are."""
+        """Keeps what campaigns brought, by day, channel and segment; judged as events are.
+
+        A request says all of each placement and day that it names, and replaces what was known of
+        them. The same rows again change nothing; figures whose `reported_at` lies before that of
+        what is known are refused, and so are those of a placement that their campaign does not
+        plan.
+        """
         return hatch.take(RESULTS)
 
     @taking(USERS)
@@ -114,7 +121,7 @@ def _answer(judged: Judged, kept: bool) -> Reply:
     refused = judged.refused.to_dicts()
     told: dict[str, Any] = {"received": judged.received, "accepted": judged.accepted if kept else 0}
     if kept or not judged.received:
-        body = pydantic_core.to_json(told | {"refused": refused})
+        body = pydantic_core.to_json(told | {"refused": refused} | dict(judged.told))
         return Reply(200, "application/json", body)
     some = "rows that could be kept were not, since others were bad; see `refused`"
     detail = some if judged.accepted else "no row can be kept; see `refused`"
@@ -145,9 +152,10 @@ def _any_of(*types: str) -> dict[str, Any]:
 
 
 def _described(name: str, dtype: pl.DataType | type[pl.DataType]) -> dict[str, Any]:
-    if name == AT:
+    if dtype == MOMENT:
         told = "ISO 8601, or epoch seconds or milliseconds"
-        return _any_of("string", "number") | {"description": told}
+        types = ("string", "number") if name == AT else ("string", "number", "null")
+        return _any_of(*types) | {"description": told}
     if dtype == pl.Date:
         return {"type": "string", "format": "date"}
     if isinstance(dtype, pl.List):

@@ -110,6 +110,9 @@ class Receipt(Strict):
     received: int
     accepted: int
     refused: list[Refused]
+    known: int | None = Field(None, description="Of results: accepted, and known already")
+    correction: int | None = Field(None, description="Of results: accepted, and replacing others")
+    notices: list[str] | None = Field(None, description="Of results: what else is to be known")
 
 
 class Ready(Strict):

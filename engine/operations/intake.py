@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -17,16 +17,15 @@ from engine import settings
 from engine.frames import EVENT, EVENTS, FOLLOWS, RESULTS, Schema
 from engine.operations.consent import admit
 from engine.operations.replies import answer_once
+from engine.operations.results import judge_results
 from engine.settings import Section
 from engine.signals.arrivals import Judged, judge_arrivals
 from engine.signals.events import Limits
 from engine.signals.tables import type_attributes
-from engine.store import eventlog
+from engine.store import eventlog, results
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
 from engine.store.inbox import Batch, Inbox, Reply, Ticket, may_wait, moving
-
-WHICH = "\x1fwhich"
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,23 @@ def _taken(
         limits=rules.limits,
         most_columns=rules.most_columns,
     )
+    if delivery.kind is RESULTS and judged.good.height:
+        judged = _fitting(inbox, judged)
     kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
     reply = answer(judged, kept)
     good = judged.good if kept else judged.good.clear()
     rows, _ = admit(inbox.home, delivery.kind.name, good)
     inbox.add(delivery.kind.name, rows, delivery.ticket, reply)
     return reply
+
+
+def _fitting(inbox: Inbox, judged: Judged) -> Judged:
+    """Results judged beside their campaigns and what is known; of what waits only the last."""
+    chosen = settings.load("results", inbox.home.root)["intake"]
+    waiting = inbox.latest(RESULTS.name, int(chosen.waiting_batches))
+    found = judge_results(inbox.home, judged.good, waiting)
+    told = {name: found.counts.get(name, 0) for name in (results.KNOWN, results.CORRECTION)}
+    return judged.without(found.reasons, told | {"notices": list(found.notices)})
 
 
 def compact(home: Home) -> dict[str, int]:
@@ -140,25 +150,7 @@ def _move(home: Home, name: str, part: list[Batch], origin: str) -> int:
     if name == FOLLOWS.name:
         return eventlog.add_follows(home, pl.concat(frames))
     if name == RESULTS.name:
-        return eventlog.append_results(home, _once_each(frames))
+        steps = (origin, [batch.id for batch in part])
+        return results.record_results(home, frames, now=datetime.now(UTC), steps=steps).stored
     rows = type_attributes(pl.concat(frames, how="diagonal"), eventlog.KINDS[name])
     return eventlog.upsert(home, name, rows, step=(origin, part[-1].id))
-
-
-def _once_each(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Results of several requests, as if the log had taken one after the other.
-
-    Equal rows of one request all count; a row that an earlier request had as often does not.
-    """
-    columns = list(RESULTS.columns)
-    complete = [
-        frame.with_columns(
-            pl.lit(None, dtype).alias(name)
-            for name, dtype in RESULTS.columns.items()
-            if name not in frame.columns
-        )
-        .select(columns)
-        .with_columns(pl.int_range(pl.len()).over(columns).alias(WHICH))
-        for frame in frames
-    ]
-    return pl.concat(complete).unique(maintain_order=True).drop(WHICH)

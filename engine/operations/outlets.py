@@ -24,8 +24,8 @@ from engine.planning.channels import Question, Seen, fit_channels
 from engine.planning.timing import Team, hour_response, plan_schedule
 from engine.planning.weeks import BASIS, Ground, Placement
 from engine.store.artefacts import Model
-from engine.store.eventlog import scan_table
 from engine.store.home import Home
+from engine.store.results import newest
 
 CHANNELS = "channels"
 _LOOKED_AT = 100_000  # users by whom it is known which channels there are
@@ -106,7 +106,7 @@ def _words(model: Model, row: int) -> tuple[str, ...]:
 
 
 def _results(home: Home) -> pl.DataFrame | None:
-    results = scan_table(home, f.RESULTS.name).collect()
+    results = newest(home)
     return results if results.height else None
 
 

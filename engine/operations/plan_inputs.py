@@ -24,14 +24,15 @@ from engine.operations.permits import permitted_now
 from engine.operations.plan_crowd import members_of, people_of
 from engine.operations.plan_request import PlanRequest
 from engine.planning.channels import Question, fit_channels
-from engine.planning.history import EVERYBODY, check_results
+from engine.planning.history import EVERYBODY, check_results, sound_results
 from engine.settings import Scalar, Section
 from engine.store.artefacts import Model, open_model
-from engine.store.eventlog import scan_table
 from engine.store.home import Home
+from engine.store.results import KEYS, newest
 
 Array = NDArray[Any]
 PRODUCT = f.PRODUCT
+AT, WHICH = "\x1fat", "\x1fwhich"
 
 
 @dataclass(frozen=True)
@@ -139,31 +140,38 @@ def _model(home: Home, request: PlanRequest, model: Model | None) -> Model | Non
 
 def _results(home: Home, request: PlanRequest, today: date) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Results of the log and those handed in; what is in both counts once."""
-    log = scan_table(home, f.RESULTS.name).collect()
-    given, notes = request.results, []
-    if given is not None:
-        check_results(given, today, currency=request.currency)
-        # A file that was ingested before is not counted a second time.
-        keys = [name for name in f.RESULTS.columns if name in given.columns]
-        same = given.select(pl.col(name).cast(log.schema[name], strict=False) for name in keys)
-        which = pl.int_range(pl.len()).over(keys).alias("which")
-        known = log.select(*keys, which)
-        fresh = (
-            same.with_row_index("at")
-            .with_columns(which)
-            .join(known, on=[*keys, "which"], how="anti", nulls_equal=True)
-        )
-        extra = [name for name in given.columns if name not in f.RESULTS.columns]
-        rows = fresh["at"].sort()
-        given = given[rows].select(*(pl.col(name).cast(log.schema[name]) for name in keys), *extra)
-        log = pl.concat([log, given], how="diagonal_relaxed")
-    check_results(log, today, currency=request.currency)
+    log, found = sound_results(newest(home), today, currency=request.currency)
+    log, notes = log.drop(f.RECORDED), list(found)
+    if request.results is not None:
+        check_results(request.results, today, currency=request.currency)
+        log = _together(log, request.results)
+        check_results(log, today, currency=request.currency)
     if request.product_id is not None and PRODUCT in log.columns:
         own = log.filter(pl.col(PRODUCT).is_null() | (pl.col(PRODUCT) == request.product_id))
         if own.height < log.height:
             notes.append("Only results of this product, and those that name none, were used.")
         log = own
     return log, tuple(notes)
+
+
+def _together(log: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
+    """The log and a file beside it, which replaces what the log says of a placement and day.
+
+    Of a file that names fewer columns, rows that the log holds count once.
+    """
+    names = [name for name in f.RESULTS.columns if name in given.columns]
+    given = given.with_columns(pl.col(name).cast(log.schema[name], strict=False) for name in names)
+    which = pl.int_range(pl.len()).over(names).alias(WHICH)
+    given = given.with_columns(which).with_row_index(AT)
+    known = log.select(*names, which)
+    fresh = given.join(known, on=[*names, WHICH], how="anti", nulls_equal=True)
+    lacking = [pl.lit(None, log.schema[name]).alias(name) for name in KEYS if name not in names]
+    replaced = fresh.with_columns(lacking).select(KEYS).unique()
+    replaced = replaced.join(log, on=KEYS, how="semi", nulls_equal=True)
+    again = given.with_columns(lacking).join(replaced, on=KEYS, how="semi", nulls_equal=True)
+    own = given.filter(pl.col(AT).is_in(pl.concat([fresh[AT], again[AT]]).implode()))
+    log = log.join(replaced, on=KEYS, how="anti", nulls_equal=True, maintain_order="left")
+    return pl.concat([log, own.drop(AT, WHICH)], how="diagonal_relaxed")
 
 
 def _pairs(results: pl.DataFrame) -> set[tuple[str, str]]:

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine import frames as f
-from engine.errors import FrameError, InvalidValue
+from engine.errors import FrameError, InvalidValue, counted
 
 Array = NDArray[Any]
 EVERYBODY = "everybody"
@@ -50,34 +50,66 @@ def check_results(results: pl.DataFrame, today: date, *, currency: str | None = 
         InvalidValue: negative or no numbers, more clicks than impressions, dates after `today`,
             or more than one currency.
     """
+    for rule, field, what in _rules(results, today):
+        bad = results.filter(rule)
+        if bad.height:
+            first = bad.row(0, named=True)
+            place = f"{first[f.CHANNEL]}/{first.get(f.SEGMENT) or EVERYBODY}"
+            rows = "1 row of the results is" if bad.height == 1 else f"{bad.height} rows are"
+            raise InvalidValue(field, f"{rows} {what}; the first: {place} on {first[DATE]}")
+    _refuse_currencies(results, currency)
+
+
+def sound_results(
+    results: pl.DataFrame, today: date, *, currency: str | None = None
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Results without rows that cannot be true, or are in another currency than the one given.
+
+    Returns:
+        The rows that stay, in their order, and a sentence for each reason why others went.
+
+    Raises:
+        FrameError: a column that plans need is missing or is no number.
+        InvalidValue: they are in more than one currency, and none was given.
+    """
+    notes = []
+    for rule, field, what in _rules(results, today):
+        left = results.filter(~rule.fill_null(False))
+        if left.height < results.height:
+            gone = counted(results.height - left.height, "row")
+            notes.append(f"{gone} of past results were left out: {field} is {what}.")
+        results = left
+    if currency is not None and "currency" in results.columns:
+        left = results.filter(pl.col("currency").fill_null(currency) == currency)
+        if left.height < results.height:
+            gone = counted(results.height - left.height, "row")
+            notes.append(f"{gone} of past results were left out: they are not in {currency}.")
+        results = left
+    _refuse_currencies(results, currency)
+    return results, tuple(notes)
+
+
+def _rules(results: pl.DataFrame, today: date) -> list[tuple[pl.Expr, str, str]]:
+    """What cannot be true of a row: where it holds, of which column, in words."""
     for column in (DATE, f.CHANNEL, SPEND):
         if column not in results.columns:
             raise FrameError("results", column, f"missing; found {', '.join(results.columns)}")
     if results.schema[DATE] != pl.Date:
         raise FrameError("results", DATE, f"is {results.schema[DATE]}, must be a date")
     numbers = [name for name in (SPEND, *COUNTS) if name in results.columns]
+    rules = []
     for name in numbers:
         if not results.schema[name].is_numeric() and results.schema[name] != pl.Null:
             raise FrameError("results", name, f"is {results.schema[name]}, must be a number")
         value = pl.col(name).cast(pl.Float64)
-        _refuse(results, value < 0, name, "negative")
-        _refuse(results, ~value.is_finite(), name, "no finite number")
-    for name in (DATE, f.CHANNEL, SPEND):
-        _refuse(results, pl.col(name).is_null(), name, "missing")
+        rules.append((value < 0, name, "negative"))
+        rules.append((~value.is_finite(), name, "no finite number"))
+    rules += [(pl.col(name).is_null(), name, "missing") for name in (DATE, f.CHANNEL, SPEND)]
     if {"clicks", "impressions"} <= set(results.columns):
         more = pl.col("clicks") > pl.col("impressions")
-        _refuse(results, more, "clicks", "above the impressions")
-    _refuse(results, pl.col(DATE) > today, DATE, f"after {today.isoformat()}")
-    _refuse_currencies(results, currency)
-
-
-def _refuse(results: pl.DataFrame, rule: pl.Expr, field: str, what: str) -> None:
-    bad = results.filter(rule)
-    if bad.height:
-        first = bad.row(0, named=True)
-        place = f"{first[f.CHANNEL]}/{first.get(f.SEGMENT) or EVERYBODY}"
-        rows = "1 row of the results is" if bad.height == 1 else f"{bad.height} rows are"
-        raise InvalidValue(field, f"{rows} {what}; the first: {place} on {first[DATE]}")
+        rules.append((more, "clicks", "above the impressions"))
+    rules.append((pl.col(DATE) > today, DATE, f"after {today.isoformat()}"))
+    return rules
 
 
 def _refuse_currencies(results: pl.DataFrame, currency: str | None) -> None:

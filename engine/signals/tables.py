@@ -15,11 +15,14 @@ import polars as pl
 from engine.errors import FrameError
 from engine.frames import (
     ACCOUNT,
+    CAMPAIGN,
     CHANNEL,
+    DATE,
     FOLLOWEE,
     FOLLOWER,
     PRODUCT,
     REASON,
+    REPORTED,
     RESULTS,
     SEGMENT,
     TAGS,
@@ -27,10 +30,14 @@ from engine.frames import (
     Schema,
     folded,
 )
+from engine.frames import (
+    UTC as MOMENT,
+)
 from engine.signals.events import RAW, ROW, ROW_NUMBER, Limits, as_json, as_numbers, as_texts
 from engine.signals.ids import EXACT, as_id
+from engine.signals.moments import parse_moments
 
-IDS = (USER, PRODUCT, ACCOUNT, FOLLOWER, FOLLOWEE, CHANNEL, SEGMENT, "campaign_id")
+IDS = (USER, PRODUCT, ACCOUNT, FOLLOWER, FOLLOWEE, CHANNEL, SEGMENT, CAMPAIGN)
 CURRENCY = r"\A[A-Z]{3}\z"
 Rules = list[tuple[pl.Expr, str]]
 MORE_THAN_EXACT = r"^[+-]?\d{16,}$"
@@ -43,15 +50,17 @@ TAGS_BETWEEN = "|"
 
 @dataclass(frozen=True)
 class Days:
-    """The days that results may be of, both included."""
+    """The days that results may be of, both included, and the moment they are reported by."""
 
     first: date
     last: date
+    until: datetime | None = None
 
     @classmethod
     def of(cls, limits: Limits, now: datetime) -> Days:
         """What is believed of moments is believed of days: by UTC, as plans count them."""
-        return cls(limits.earliest.date(), (now.astimezone(UTC) + limits.ahead).date())
+        until = now.astimezone(UTC) + limits.ahead
+        return cls(limits.earliest.date(), until.date(), until)
 
 
 def judge_rows(
@@ -141,6 +150,10 @@ def _typed(column: pl.Series, dtype: pl.DataType | type[pl.DataType]) -> pl.Seri
         return column.cast(pl.Date, strict=False)
     if isinstance(dtype, pl.List):
         return _tags(column)
+    if dtype == MOMENT:
+        odd = column.dtype.is_nested() or column.dtype == pl.Boolean
+        none = pl.repeat(None, column.len(), dtype=MOMENT, eager=True).alias(column.name)
+        return none if odd else parse_moments(column)
     return _whole(column) if dtype == pl.Int64 else as_numbers(column).cast(dtype, strict=False)
 
 
@@ -202,8 +215,14 @@ def _rules(rows: pl.DataFrame, kind: Schema, id_bytes: int) -> Rules:
 def _rules_of_results(given: set[str], days: Days | None) -> Rules:
     rules: Rules = []
     if days is not None:
-        rules.append((pl.col("date") < days.first, f"date is before {days.first:%Y}"))
-        rules.append((pl.col("date") > days.last, "date lies ahead of the clock"))
+        rules.append((pl.col(DATE) < days.first, f"{DATE} is before {days.first:%Y}"))
+        rules.append((pl.col(DATE) > days.last, f"{DATE} lies ahead of the clock"))
+    if REPORTED in given:
+        # A day's figures cannot be drawn up before it began anywhere on earth.
+        early = pl.col(REPORTED).dt.date() < pl.col(DATE) - pl.duration(days=1)
+        rules.append((early, f"{REPORTED} lies before the {DATE}"))
+        if days is not None and days.until is not None:
+            rules.append((pl.col(REPORTED) > days.until, f"{REPORTED} lies ahead of the clock"))
     if {"clicks", "impressions"} <= given:
         above = pl.col("clicks") > pl.col("impressions")
         rules.append((above, "clicks are above the impressions"))
@@ -216,6 +235,8 @@ def _rules_of_results(given: set[str], days: Days | None) -> Rules:
 def kind_in_words(dtype: pl.DataType | type[pl.DataType]) -> str:
     if dtype == pl.Date:
         return "a date"
+    if dtype == MOMENT:
+        return "a time"
     if dtype.is_numeric():
         return "a whole number" if dtype.is_integer() else "a number"
     return "a list of texts" if isinstance(dtype, pl.List) else "text in UTF-8"

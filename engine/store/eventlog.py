@@ -31,6 +31,7 @@ from engine.frames import (
     FOLLOWS,
     PRODUCT,
     PRODUCTS,
+    RECORDED_RESULTS,
     RESULTS,
     USER,
     USERS,
@@ -64,7 +65,7 @@ def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
         moments = fresh.select(AT).collect().to_series().sort()
         borders = moments.gather_every(ROWS_AT_ONCE).unique().sort().to_list()
         if len(borders) < 2:
-            _append(home, EVENTS.name, fresh.sort(AT, EVENT).collect())
+            append_rows(home, EVENTS.name, fresh.sort(AT, EVENT).collect())
             return moments.len()
         path = table_path(home, EVENTS.name)
         with staging(home) as folder, _durably(path):
@@ -112,6 +113,8 @@ def scan_events(
 def scan_table(home: Home, name: str) -> pl.LazyFrame:
     """One of the tables events, users, products, accounts, follows, results; empty at first.
 
+    Of results every row that was ever recorded; `results.newest` are those that hold.
+
     Raises:
         UnknownEntity: there is no such table.
     """
@@ -151,11 +154,12 @@ def _files(path: Path, version: int | None = None) -> list[str]:
 def _scan(name: str, files: list[str]) -> pl.LazyFrame:
     # Not `scan_delta`: it looks for the files under a quoted path, which a home with a space or a
     # letter beyond ASCII does not have, and it sees what was added between two reads.
+    kept = RECORDED_RESULTS if name == RESULTS.name else KINDS[name]
     if not files:
-        return pl.LazyFrame(schema=KINDS[name].columns)
+        return pl.LazyFrame(schema=kept.columns)
     if name == RESULTS.name:
         # Files from before a column joined the schema hold nothing of it.
-        whole = dict(RESULTS.columns)
+        whole = dict(kept.columns)
         return pl.scan_parquet(files, glob=False, schema=whole, missing_columns="insert")
     return pl.scan_parquet(files, glob=False)
 
@@ -177,7 +181,7 @@ def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = Non
     if rows[key].null_count():
         raise FrameError(name, key, "a row has no id")
     with writing(home):
-        if step is not None and step[1] <= _last_step(table_path(home, name), step[0]):
+        if step is not None and step[1] <= last_step(home, name, step[0]):
             return 0
         if name == USERS.name:
             rows = without_forgotten(home, rows.lazy(), USER).collect()
@@ -202,32 +206,8 @@ def add_follows(home: Home, follows: pl.DataFrame) -> int:
             given = without_forgotten(home, given, column)
         fresh = given.join(known, on=columns, how="anti")
         rows = fresh.sort(columns).collect()
-        _append(home, FOLLOWS.name, rows)
+        append_rows(home, FOLLOWS.name, rows)
     return rows.height
-
-
-def append_results(home: Home, results: pl.DataFrame) -> int:
-    """Adds campaign results; returns how many rows were new.
-
-    Rows that the table holds already are left out as often as it holds them, so that a file
-    given twice counts once, while equal rows within one file all count.
-    """
-    frames.check(results, RESULTS)
-    columns = list(RESULTS.columns)
-    lacking = {
-        name: pl.lit(None, dtype)
-        for name, dtype in RESULTS.columns.items()
-        if name not in results.columns
-    }
-    rows = results.with_columns(**lacking).select(columns).lazy()
-    which = pl.int_range(pl.len()).over(columns).alias("which")
-    with writing(home):
-        known = scan_table(home, RESULTS.name).select(*columns, which)
-        keys = [*columns, "which"]
-        fresh = rows.with_columns(which).join(known, on=keys, how="anti", nulls_equal=True)
-        added = fresh.drop("which").sort(columns).collect()
-        _append(home, RESULTS.name, added)
-    return added.height
 
 
 def replace_table(
@@ -237,20 +217,25 @@ def replace_table(
 
     The commit notes the step of `upsert`, if there is one.
     """
-    from deltalake import CommitProperties, Transaction
-
     if not locked:
         with writing(home):
             replace_table(home, name, rows, locked=True, step=step)
         return
-    options: dict[str, Any] = {"schema_mode": "overwrite"}
-    if step is not None:
-        noted = [Transaction(app_id=step[0], version=step[1])]
-        options["commit_properties"] = CommitProperties(app_transactions=noted)
     path = table_path(home, name)
     with _durably(path):
         frame = plain(frames.check(rows, KINDS[name]))
+        options = {"schema_mode": "overwrite", **_noting(step)}
         frame.write_delta(path, mode="overwrite", delta_write_options=options)
+
+
+def _noting(step: Step | None) -> dict[str, Any]:
+    """What a commit is told so that it notes a step."""
+    from deltalake import CommitProperties, Transaction
+
+    if step is None:
+        return {}
+    noted = [Transaction(app_id=step[0], version=step[1])]
+    return {"commit_properties": CommitProperties(app_transactions=noted)}
 
 
 def version(home: Home) -> dict[str, int]:
@@ -267,10 +252,11 @@ def _version(path: Path) -> int:
     return DeltaTable(path).version() if DeltaTable.is_deltatable(str(path)) else -1
 
 
-def _last_step(path: Path, origin: str) -> int:
+def last_step(home: Home, name: str, origin: str) -> int:
     """The last step that a table has taken from somebody; -1 where there was none."""
     from deltalake import DeltaTable
 
+    path = table_path(home, name)
     if not DeltaTable.is_deltatable(str(path)):
         return -1
     taken = DeltaTable(path).transaction_version(origin)
@@ -308,12 +294,14 @@ def writing(home: Home) -> Iterator[None]:
         yield
 
 
-def _append(home: Home, name: str, rows: pl.DataFrame) -> None:
+def append_rows(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = None) -> None:
+    """Adds rows as they are in one commit, which notes the step; whoever calls it is `writing`."""
     if rows.is_empty():
         return
     path = table_path(home, name)
     with _durably(path):
-        rows.write_delta(path, mode="append", delta_write_options={"schema_mode": "merge"})
+        options = {"schema_mode": "merge", **_noting(step)}
+        rows.write_delta(path, mode="append", delta_write_options=options)
 
 
 @contextmanager

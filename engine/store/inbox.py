@@ -207,6 +207,14 @@ class Inbox:
         found = [batch.rows.filter(pl.col(USER).is_in(users)) for batch in self._opened(wanted)]
         return pl.concat(found) if found else pl.DataFrame(schema=EVENTS.columns)
 
+    def latest(self, kind: str, most: int) -> list[pl.DataFrame]:
+        """The rows of the last few requests that wait for one table, oldest first."""
+        last = sa.select(INBOX.c.id).where(INBOX.c.kind == kind)
+        last = last.order_by(INBOX.c.id.desc()).limit(most)
+        with self._catalog.transaction() as connection:
+            numbers = [row.id for row in connection.execute(last)]
+        return [batch.rows for batch in self._opened(INBOX.c.id.in_(numbers))] if numbers else []
+
     def forget(self, user: str) -> int:
         """Removes every waiting row of a person, and the name from other people's acts.
 

@@ -15,6 +15,7 @@ from engine.operations.intake import compact
 from engine.operations.keys import replace_key
 from engine.store.eventlog import scan_table
 from engine.store.inbox import Inbox
+from engine.store.results import newest
 from tests.api.conftest import Asker
 from tests.api.handed import NDJSON, act, home_of, kept
 
@@ -199,12 +200,34 @@ def test_what_is_said_later_of_a_user_is_put_over_what_was_known(ask: Asker) -> 
     ]
 
 
-def test_results_count_as_if_the_log_had_taken_one_request_after_the_other(ask: Asker) -> None:
+def test_a_request_of_results_replaces_what_was_known_of_its_days(ask: Asker) -> None:
     row = {"date": "2026-01-02", "channel": "x", "impressions": 9, "clicks": 1, "spend": 0.5}
-    ask.post("/v1/results", json=[row, row])
-    ask.post("/v1/results", json=[row])
-    ask.post("/v1/results", json=[row, row, row])
+    first = ask.post("/v1/results", json=[row, row]).json  # two advertisements of one day
+    again = ask.post("/v1/results", json=[row, row]).json
+    other = ask.post("/v1/results", json=[row | {"clicks": 2}]).json
+    assert [(one["known"], one["correction"]) for one in (first, again, other)] == [
+        (0, 0),
+        (2, 0),
+        (0, 1),
+    ]
     assert compact(home_of(ask)) == {"results": 3}
+    assert newest(home_of(ask))["clicks"].to_list() == [2]
+    assert ask.post("/v1/results", json=[row | {"clicks": 2}]).json["known"] == 1
+
+
+def test_results_drawn_up_before_those_that_are_known_are_refused(ask: Asker) -> None:
+    row = {"date": "2026-01-02", "channel": "x", "impressions": 9, "clicks": 1, "spend": 0.5}
+    new, old = "2026-01-05T00:00:00Z", "2026-01-04T00:00:00Z"
+    ask.post("/v1/results", json=[row | {"reported_at": new}])
+    for _ in range(2):  # while the first waits, and when it is in the log
+        late = ask.post("/v1/results", json=[row | {"clicks": 2, "reported_at": old}])
+        assert late.status_code == 422
+        (told,) = late.json["refused"]
+        assert told["field"] == "reported_at"
+        assert "2026-01-05" in told["reason"]
+        assert "2026-01-04" in told["reason"]
+        compact(home_of(ask))
+    assert newest(home_of(ask))["clicks"].to_list() == [1]
 
 
 @pytest.mark.parametrize("name", ["a b", "x" * 65, "", "a\x00", "User_ID", "\x1frow", "a;b"])

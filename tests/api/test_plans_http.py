@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.http import plans
-from engine.store.eventlog import append_results
 from engine.store.home import Home
+from engine.store.results import record_results
 from tests.api.conftest import Asker, Said, of
 from tests.api.handed import home_of
 from tests.api.planted import FIRST
@@ -24,7 +25,7 @@ ASKED: dict[str, Any] = {"goal": "sales", "budget": 3000, "days": 7, "start": "2
 def rich(own: Callable[..., Asker]) -> Asker:
     """A home with results and without a model."""
     ask = own(model=False)
-    append_results(home_of(ask), past().drop("revenue"))
+    record_results(home_of(ask), [past().drop("revenue")], now=datetime.now(UTC))
     return ask
 
 
@@ -157,7 +158,7 @@ def test_results_move_networks(own: Callable[..., Asker]) -> None:
     ask = own()
     path = "/v1/products/product-003/channels?goal=sales"
     before = {one["channel"]: one for one in ask.get(path).json["channels"]}
-    append_results(home_of(ask), past().drop("revenue"))
+    record_results(home_of(ask), [past().drop("revenue")], now=datetime.now(UTC))
     after = {one["channel"]: one for one in ask.get(path).json["channels"]}
     assert before["instagram"]["basis"] != "results"
     assert after["instagram"]["basis"] == "results"

@@ -24,6 +24,7 @@ from engine.store.artefacts import Model, open_model
 from engine.store.forgotten import forgotten, newest_erasure
 from engine.store.home import Home
 from engine.store.removal import without_users
+from engine.store.results import record_results
 from engine.store.versions import champion, versions
 from tests.training.planted import events_like, quick_home, tasteful
 from training.flow import retrain
@@ -254,7 +255,7 @@ def test_who_was_followed_or_blocked_is_no_product_afterwards(tmp_path: Path) ->
     ]
     file.write_text("\n".join(json.dumps(read_activity(one)) for one in said))
     assert ingest(home, events=file, now=LATER).tables["events"].stored == 4
-    eventlog.append_results(home, spent_on(person))
+    record_results(home, [spent_on(person)], now=LATER)
     assert erase_user(home, person, now=LATER)["removed"]["tables"]["results"] == 1
     assert holding(home, person) == []
     ingest(home, events=file, now=LATER)
@@ -275,7 +276,7 @@ def test_a_product_that_shares_its_number_with_the_person_stays(tmp_path: Path) 
         pl.when(half).then(pl.lit("follow")).otherwise("action").alias("action"),
     )
     eventlog.append_events(home, events)
-    eventlog.append_results(home, spent_on("5"))
+    record_results(home, [spent_on("5")], now=LATER)
     erase_user(home, "5", now=LATER)
     left = eventlog.scan_events(home).collect()
     assert left.height == events.height

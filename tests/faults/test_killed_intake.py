@@ -27,7 +27,7 @@ FORKS = """
 import os, random, signal, sqlite3, sys, time
 from pathlib import Path
 from engine.operations import intake
-from engine.store import eventlog
+from engine.store import eventlog, results
 from engine.store.catalog import Catalog
 from engine.store.home import Home
 from engine.store.inbox import Inbox, Reply, Ticket
@@ -68,7 +68,7 @@ for cycle in range(int(sys.argv[2])):
 """
 MOVER = f"""{FORKS}
 def move(place, ends):
-    owner = Inbox if place == "remove" else eventlog
+    owner = {{"remove": Inbox, "record_results": results}}.get(place, eventlog)
     real = getattr(owner, place)
 
     def killed(*given, **named):
@@ -163,7 +163,7 @@ PLACES = {
     "users": "upsert",
     "products": "upsert",
     "follows": "add_follows",
-    "results": "append_results",
+    "results": "record_results",
 }
 
 

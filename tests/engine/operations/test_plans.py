@@ -11,10 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError, InvalidValue, NotTrained, PlanInfeasible, UnknownEntity
+from engine.frames import RESULTS
 from engine.operations.plans import make_plan
-from engine.store import eventlog
 from engine.store.home import Home
-from tests.engine.operations.asked import GOALS, NETWORKS, ask, cents, market, results, spent_on
+from engine.store.results import record_results
+from tests.engine.operations.asked import (
+    GOALS,
+    NETWORKS,
+    NOW,
+    ask,
+    cents,
+    market,
+    results,
+    spent_on,
+)
 from tests.engine.planning.markets import START
 
 
@@ -75,7 +85,7 @@ def test_the_order_of_results_changes_nothing(home):
 def test_results_of_the_log_count_and_a_file_that_it_holds_counts_once(home):
     columns = ["date", "channel", "segment_id", "impressions", "clicks", "spend", "sales"]
     given = results().select(columns)
-    eventlog.append_results(home, given)
+    record_results(home, [given], now=NOW)
     logged = make_plan(home, ask(results=None))
     both = make_plan(home, ask(results=given))
     assert logged["allocation"] == both["allocation"]
@@ -223,6 +233,33 @@ def test_results_that_cannot_be_true_stop_a_plan(home, bad):
     )
     with pytest.raises(EngineError):
         make_plan(home, ask(results=pl.concat([rows, row])))
+
+
+def test_a_bad_row_that_the_log_holds_is_left_out_of_plans_which_say_so(home):
+    rows = results().with_columns(currency=pl.lit("EUR"))
+    lies = [{"spend": -1.0}, {"clicks": 10**9}, {"currency": "USD"}]
+    for at, lie in enumerate(lies):
+        changed = {name: pl.lit(value).cast(rows.schema[name]) for name, value in lie.items()}
+        row = rows.head(1).with_columns(pl.lit(f"lie-{at}").alias("campaign_id"), **changed)
+        record_results(home, [row], now=NOW)
+    plan = make_plan(home, ask(currency="EUR", results=rows))
+    assert plan["notes"][:3] == [
+        "1 row of past results were left out: spend is negative.",
+        "1 row of past results were left out: clicks is above the impressions.",
+        "1 row of past results were left out: they are not in EUR.",
+    ]
+    assert plan["allocation"] == make_plan(home, ask(currency="EUR", results=rows))["allocation"]
+    assert make_plan(home, ask(currency="EUR", results=None))["basis"] == "prior"
+
+
+def test_a_file_replaces_what_the_log_says_of_the_same_days(home):
+    columns = [name for name in results().columns if name in RESULTS.columns]
+    held = results().select(columns)
+    record_results(home, [held], now=NOW)
+    better = held.with_columns(spend=pl.col("spend") * 2)
+    both = make_plan(home, ask(results=better))
+    record_results(home, [better], now=NOW)
+    assert both["allocation"] == make_plan(home, ask(results=None))["allocation"]
 
 
 @pytest.mark.slow
