@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,15 +38,38 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the rows: `refused` has index (from 0), field and reason, sorted by index."""
+    """What became of the rows: `refused` has index (from 0), field and reason, sorted by index.
+
+    `told` is what else their sender is to know.
+    """
 
     received: int
     good: pl.DataFrame
     refused: pl.DataFrame
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
         return self.received - self.refused.height
+
+    def without(self, reasons: pl.Series, told: Mapping[str, Any]) -> Judged:
+        """The same, with those good rows refused that have a reason, which names its field first.
+
+        Args:
+            reasons: one for each good row, null where nothing is wrong.
+            told: what else their sender is to know.
+        """
+        numbers = pl.Series(INDEX, range(self.received), pl.UInt32)
+        bad = pl.DataFrame(
+            {
+                INDEX: numbers.filter(~numbers.is_in(self.refused[INDEX].implode())),
+                FIELD: reasons.str.splitn(" ", 2).struct.field("field_0"),
+                REASON: reasons,
+            },
+            schema=REFUSED,
+        ).filter(reasons.is_not_null())
+        refused = pl.concat([self.refused, bad]).sort(INDEX)
+        return Judged(self.received, self.good.filter(reasons.is_null()), refused, told)
 
 
 def judge_arrivals(
