@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import people, planning, tuning
+from api import members, people, planning, tuning
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
+members.register(app)
 people.register(app)
 planning.register(app)
 tuning.register(app)

@@ -22,8 +22,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from api import problems
 from engine.errors import UnknownEntity
 from engine.operations.keys import MARK, Key, actor_of_key, find_key, peppered, prefix_of
+from engine.operations.ownership import Bounds, bounds_of
 from engine.operations.permissions import Actor
-from engine.operations.teams import Bounds, bounds_of
 from engine.store.catalog import Catalog, pepper
 from engine.store.home import Home
 

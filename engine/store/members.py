@@ -149,11 +149,9 @@ def changing(catalog: Catalog) -> Iterator[Connection]:
 
 def find_members(connection: Connection, name: str | None = None) -> list[MemberRow]:
     """Members by folded name, removed ones too; only the one of a name where it is given."""
-    query = MEMBERS.select().order_by(MEMBERS.c.folded)
-    belongs = (
-        sa.select(TEAM_MEMBERS.c.member_id, TEAMS.c.name)
-        .join(TEAMS, TEAMS.c.id == TEAM_MEMBERS.c.team_id)
-        .order_by(TEAMS.c.folded)
+    query = MEMBERS.select()
+    belongs = sa.select(TEAM_MEMBERS.c.member_id, TEAMS.c.name).join(
+        TEAMS, TEAMS.c.id == TEAM_MEMBERS.c.team_id
     )
     if name is not None:
         query = query.where(MEMBERS.c.folded == folded(name))
@@ -162,15 +160,21 @@ def find_members(connection: Connection, name: str | None = None) -> list[Member
     teams: dict[int, list[str]] = {}
     for member, team in connection.execute(belongs):
         teams.setdefault(member, []).append(team)
-    return [_member(row, teams.get(row.id, [])) for row in connection.execute(query)]
+    found = [_member(row, teams.get(row.id, [])) for row in connection.execute(query)]
+    return sorted(found, key=lambda row: folded(row.name))  # databases sort each in their own way
 
 
 def _member(row: Row[Any], teams: Iterable[str]) -> MemberRow:
     removed = in_utc(row.removed_at) if row.removed_at else None
     added = in_utc(row.added_at)
     return MemberRow(
-        row.id, row.name, row.display, row.role, row.email, added, removed, tuple(teams)
+        row.id, row.name, row.display, row.role, row.email, added, removed, in_order(teams)
     )
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as lists show them."""
+    return tuple(sorted(names, key=folded))
 
 
 def add_member(
@@ -200,10 +204,11 @@ def remove_member(connection: Connection, member: MemberRow) -> int:
 
 def find_teams(connection: Connection, name: str | None = None) -> list[TeamRow]:
     """Teams by folded name, with all that belongs to them; only the one of a name if given."""
-    query = TEAMS.select().order_by(TEAMS.c.folded)
+    query = TEAMS.select()
     if name is not None:
         query = query.where(TEAMS.c.folded == folded(name))
-    return [_team_row(connection, row) for row in connection.execute(query).all()]
+    found = [_team_row(connection, row) for row in connection.execute(query).all()]
+    return sorted(found, key=lambda row: folded(row.name))
 
 
 def _team_row(connection: Connection, row: Row[Any]) -> TeamRow:
@@ -211,7 +216,6 @@ def _team_row(connection: Connection, row: Row[Any]) -> TeamRow:
         sa.select(MEMBERS.c.name)
         .join(TEAM_MEMBERS, TEAM_MEMBERS.c.member_id == MEMBERS.c.id)
         .where(TEAM_MEMBERS.c.team_id == row.id)
-        .order_by(MEMBERS.c.folded)
     )
     owned = sa.select(TEAM_PRODUCTS.c[PRODUCT]).where(TEAM_PRODUCTS.c.team_id == row.id)
     part = TEAM_HOURS.c
@@ -219,14 +223,13 @@ def _team_row(connection: Connection, row: Row[Any]) -> TeamRow:
         sa.select(part.weekday, part.start, part.stop, MEMBERS.c.name)
         .join(MEMBERS, MEMBERS.c.id == part.member_id, isouter=True)
         .where(part.team_id == row.id)
-        .order_by(MEMBERS.c.folded, part.weekday, part.start)
     )
     return TeamRow(
         row.id,
         row.name,
         row.zone,
         in_utc(row.created_at),
-        tuple(connection.execute(names).scalars()),
+        in_order(connection.execute(names).scalars()),
         tuple(sorted(connection.execute(owned).scalars())),
         tuple(sorted((Hours(*found) for found in connection.execute(hours)), key=_in_order)),
     )
@@ -298,9 +301,8 @@ def find_owners(connection: Connection, product_id: str) -> tuple[str, ...]:
         sa.select(TEAMS.c.name)
         .join(TEAM_PRODUCTS, TEAM_PRODUCTS.c.team_id == TEAMS.c.id)
         .where(TEAM_PRODUCTS.c[PRODUCT] == product_id)
-        .order_by(TEAMS.c.folded)
     )
-    return tuple(connection.execute(query).scalars())
+    return in_order(connection.execute(query).scalars())
 
 
 def find_owned(connection: Connection) -> list[tuple[str, str]]:
