@@ -98,15 +98,26 @@ def compare(
     if baseline is not None:
         y, explained = adjust(y, baseline, held)
     sides = side_of(y[~held]), side_of(y[held])
-    ones = baseline is None and bool(((y == 0) | (y == 1)).all())
-    if ones and min(min(s.mean, 1 - s.mean) * s.people for s in sides) < few - 0.5:
-        return _newcombe(*sides, level=level)
+    if baseline is None and bool(((y == 0) | (y == 1)).all()):
+        return compare_rates(*sides, level=level, few=few)
     return compare_sides(*sides, level=level, explained=explained)
 
 
 def side_of(values: Array) -> Side:
     """What a side did, (n,) with n of at least 2."""
     return Side(len(values), float(values.mean()), float(values.var(ddof=1)))
+
+
+def side_of_counts(people: int, ones: int) -> Side:
+    """A side of which only counts are known: so many people, at least 2, and who of them did it.
+
+    Raises:
+        InvalidValue: fewer than two people, or more who did it than there are.
+    """
+    if people < 2 or not 0 <= ones <= people:
+        raise InvalidValue("ones", f"{ones} of {people} people is no count of a side")
+    rate = ones / people
+    return Side(people, rate, rate * (1 - rate) * people / (people - 1))
 
 
 def checked(outcome: Array, held_out: Array) -> tuple[Array, Array]:
@@ -121,6 +132,13 @@ def checked(outcome: Array, held_out: Array) -> tuple[Array, Array]:
     if min(held.sum(), (~held).sum()) < 2:
         raise InvalidValue("held_out", "an effect needs at least two people on each side")
     return y, held
+
+
+def compare_rates(exposed: Side, held_out: Side, *, level: float, few: int) -> Lift:
+    """Welch's interval for outcomes of 0 and 1, or Newcombe's where they are few; see `compare`."""
+    if min(min(s.mean, 1 - s.mean) * s.people for s in (exposed, held_out)) < few - 0.5:
+        return _newcombe(exposed, held_out, level=level)
+    return compare_sides(exposed, held_out, level=level)
 
 
 def compare_sides(exposed: Side, held_out: Side, *, level: float, explained: float = 0.0) -> Lift:
