@@ -34,8 +34,10 @@ from engine.operations.erasure import without_erased
 from engine.operations.intake import compact
 from engine.operations.integrity import hold_out
 from engine.operations.models import promote_model
+from engine.operations.showings import acts_and_showings
 from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
+from engine.signals.exposures import passed_over
 from engine.signals.integrity import cap_weights
 from engine.signals.ties import told_ties
 from engine.store.artefacts import Model, open_model, save
@@ -47,7 +49,7 @@ from engine.store.versions import champion, sweep, versions
 from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
 from training.learn import Learned, Tick, learn
-from training.matrices import Pairs, pair_up
+from training.matrices import Pairs, beside, pair_up
 from training.parts import Features, plan_parts
 from training.publish import Source, build_model
 from training.recipe import Recipe, load_recipe
@@ -152,6 +154,7 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
     actions = configs.load_rows("actions", home.root, over=home.actions)
     weighing = recipe["evidence"]
     products = scan_table(home, "products").collect()
+    events, showings = acts_and_showings(home, events)
     events, wishes = read_said(home, events, products, now=as_of)
     evidence = weigh_events(
         events, actions=actions, now=as_of, distinct=True, repeats=weighing.repeats
@@ -159,6 +162,8 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
     pairs = _capped(
         home, pair_up(evidence, products, power=weighing.power, grading=weighing.grading)
     )
+    passed = passed_over(showings, evidence.lazy(), days=weighing.answer_days, now=as_of)
+    pairs = beside(pairs, passed, weighing.passed_weight)
     attributes = with_wishes(scan_table(home, "users").collect(), wishes)
     users = _describe_users(events, evidence, attributes, pairs)
     window = {
@@ -169,6 +174,7 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
         "erasures": erasures,
         "held_out": held,
         "pairs": len(pairs.rows),
+        "passed": len(pairs.passed.rows),
     }
     return Material(
         pairs,

@@ -94,9 +94,13 @@ class Drawn:
     columns: Array
     label: Array
     offset: Array
+    weight: Array | None = None  # how much each counts; missing, all alike
 
     def under(self, mask: Array) -> Drawn:
-        return Drawn(self.rows[mask], self.columns[mask], self.label[mask], self.offset[mask])
+        weight = None if self.weight is None else self.weight[mask]
+        return Drawn(
+            self.rows[mask], self.columns[mask], self.label[mask], self.offset[mask], weight
+        )
 
 
 def draw_interest(
@@ -129,10 +133,18 @@ def draw_interest(
 
 
 def draw_opinions(held: Pairs) -> Drawn:
-    """Held-out likes against held-out dislikes."""
-    opinion = held.polarity != 0
+    """Held-out likes against held-out dislikes, and at its weight what was passed over."""
+    opinion, passed = held.polarity != 0, held.passed
     label = (held.polarity[opinion] > 0).astype(np.float64)
-    return Drawn(held.rows[opinion], held.columns[opinion], label, np.zeros(label.size))
+    if passed.rows.size == 0:
+        return Drawn(held.rows[opinion], held.columns[opinion], label, np.zeros(label.size))
+    return Drawn(
+        np.concatenate([held.rows[opinion], passed.rows]),
+        np.concatenate([held.columns[opinion], passed.columns]),
+        np.concatenate([label, np.zeros(passed.rows.size)]),
+        np.zeros(label.size + passed.rows.size),
+        np.concatenate([np.ones(label.size), passed.weight]),
+    )
 
 
 def _among(values: Array, known: Array) -> Array:
@@ -242,9 +254,11 @@ def _logistic(design: Array, drawn: Drawn, ridge: float) -> Array:
     count, width = design.shape
     penalty = np.full(width, ridge)
     penalty[-1] = 0
+    weight = np.ones(count) if drawn.weight is None else drawn.weight
+    total = weight.sum()
 
     def loss(found: Array, logit: Array) -> float:
-        fit = np.mean(np.logaddexp(0, logit) - drawn.label * logit)
+        fit = weight @ (np.logaddexp(0, logit) - drawn.label * logit) / total
         return float(fit + (penalty * found**2).sum() / 2)
 
     found = np.zeros(width)
@@ -252,8 +266,8 @@ def _logistic(design: Array, drawn: Drawn, ridge: float) -> Array:
     value = loss(found, logit)
     for _ in range(NEWTON_STEPS):
         rate = 1 / (1 + np.exp(-logit))
-        slope = design.T @ (rate - drawn.label) / count + penalty * found
-        bend = (design * (rate * (1 - rate))[:, None]).T @ design / count
+        slope = design.T @ (weight * (rate - drawn.label)) / total + penalty * found
+        bend = (design * (weight * rate * (1 - rate))[:, None]).T @ design / total
         bend[np.diag_indices(width)] += penalty + 1e-9
         step = np.linalg.solve(bend, slope)
         size = 1.0

@@ -98,8 +98,7 @@ def learn(
 
 def split(pairs: Pairs, recipe: Recipe, seed: int) -> tuple[Pairs, Pairs]:
     """The pairs that parts learn from, and those set aside for the heads."""
-    learned, mask = set_aside(pairs, recipe["head"].holdout, seed)
-    return learned, pairs.part(mask, max(float(mask.mean()), 1e-12))
+    return set_aside(pairs, recipe["head"].holdout, seed)
 
 
 def stack_parts(parts: list[Part], pairs: Pairs, units: Units, recipe: Recipe, seed: int) -> Stack:

@@ -6,7 +6,7 @@ Never: a fit, and never a row or column whose number depends on the order of eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,13 +22,30 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class Passed:
+    """Pairs that a campaign showed to no effect: weak dislikes, beside what people said.
+
+    `weight` counts against the product, where a dislike of average strength weighs 1.
+    """
+
+    rows: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    columns: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    weight: Array = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def part(self, mask: Array) -> Passed:
+        """Those under a mask."""
+        return Passed(self.rows[mask], self.columns[mask], self.weight[mask])
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Who acted on what. Row u of every matrix is `users[u]`, column p is `products[p]`.
 
     `rows`, `columns`, `polarity` and `weight` run along the pairs, sorted by (row, column), each
     pair once. `weight` is positive, 1 on average over the pairs that have a polarity. `kept` is
     the part of all pairs that is here: counts are divided by it, so that a model of 80 % of the
-    pairs speaks of the same activity as a model of all.
+    pairs speaks of the same activity as a model of all. `passed` are no pairs: they count in
+    `verdicts` alone.
     """
 
     users: pl.Series
@@ -38,6 +55,7 @@ class Pairs:
     polarity: Array
     weight: Array
     kept: float = 1.0
+    passed: Passed = field(default_factory=Passed)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,6 +87,18 @@ class Pairs:
     def opinions(self) -> sparse.csr_array:
         """Weights of likes, and of dislikes with a minus."""
         return self.matrix(self.polarity * self.weight)
+
+    @cached_property
+    def verdicts(self) -> sparse.csr_array:
+        """Opinions, and with a smaller minus what was passed over; no pair is in both."""
+        passed = self.passed
+        if passed.rows.size == 0:
+            return self.opinions
+        against = sparse.csr_array(
+            (-passed.weight, (passed.rows, passed.columns)), shape=self.shape
+        )
+        both: sparse.csr_array = self.opinions + against
+        return both
 
     @cached_property
     def seen(self) -> sparse.csr_array:
@@ -129,12 +159,36 @@ def _numbers(values: pl.Series, ids: pl.Series) -> Array:
     return values.cast(kind).to_physical().to_numpy().astype(np.int64)
 
 
-def set_aside(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Array]:
-    """Splits pairs at random: those to learn from, and the mask of those held out.
+def beside(pairs: Pairs, passed: pl.DataFrame, weight: float) -> Pairs:
+    """The pairs with what was passed over (user_id, product_id; each once, no pair of `pairs`).
+
+    People and products without any evidence are left out; at weight 0 nothing counts.
+    """
+    if weight == 0 or passed.is_empty():
+        return pairs
+    known = (
+        passed.join(pairs.users.rename(USER).to_frame(), on=USER, how="semi")
+        .join(pairs.products.rename(PRODUCT).to_frame(), on=PRODUCT, how="semi")
+        .sort(USER, PRODUCT)
+    )
+    silent = Passed(
+        _numbers(known[USER], pairs.users),
+        _numbers(known[PRODUCT], pairs.products),
+        np.full(known.height, weight, np.float32),
+    )
+    return replace(pairs, passed=silent)
+
+
+def set_aside(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
+    """Splits pairs at random: those to learn from, and those held out.
 
     Seeded by position in the sorted pairs, so the order of events does not matter.
     """
     held = np.random.default_rng([seed, 20]).random(len(pairs.rows)) < share
     if held.all() or not (pairs.polarity[~held] > 0).any():
         held[:] = False
-    return pairs.part(~held, 1.0 - held.mean()), held
+    apart = np.random.default_rng([seed, 26]).random(len(pairs.passed.rows)) < held.mean()
+    return (
+        replace(pairs.part(~held, 1.0 - held.mean()), passed=pairs.passed.part(~apart)),
+        replace(pairs.part(held, max(float(held.mean()), 1e-12)), passed=pairs.passed.part(apart)),
+    )

@@ -66,7 +66,7 @@ def plan_parts(
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
     shared: dict[str, Any] = {"pairs": pairs, "recipe": recipe, "seed": seed}
-    opinions = bool((pairs.polarity < 0).any())
+    opinions = bool((pairs.polarity < 0).any()) or pairs.passed.rows.size > 0
     indifferent = bool((pairs.polarity <= 0).any())
     fits: dict[str, Any] = {**shared, "features": features, "warm": warm}
     plain = {**fits, "features": Features()}
@@ -162,16 +162,16 @@ def fit_logistic(
         item_alpha=settings.alpha,
         random_state=seed,
     )
-    opinions = pairs.opinions.tocoo()
-    interactions = _entries(np.sign(opinions.data), opinions)
-    weights = _entries(np.abs(opinions.data), opinions)
+    verdicts = pairs.verdicts.tocoo()
+    interactions = _entries(np.sign(verdicts.data), verdicts)
+    weights = _entries(np.abs(verdicts.data), verdicts)
     sides = (_matrix(features.users), _matrix(features.products))
     if warm:
         _start_from(model, warm, "logistic", interactions, sides, ("users", "products"), pairs)
     _fit(model, interactions, weights, sides, settings.epochs)
-    voiced = pairs.polarity != 0
-    _forget_strangers(model, "user", pairs.rows[voiced], pairs.shape[0])
-    _forget_strangers(model, "item", pairs.columns[voiced], pairs.shape[1])
+    judging, judged = verdicts.coords
+    _forget_strangers(model, "user", judging, pairs.shape[0])
+    _forget_strangers(model, "item", judged, pairs.shape[1])
     user_bias, users = model.get_user_representations(_matrix(features.users))
     product_bias, products = model.get_item_representations(_matrix(features.products))
     ones = np.ones
@@ -263,11 +263,12 @@ def _forget_strangers(model: Any, side: str, taught: Array, count: int) -> None:
 def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
     """The linear neighbourhood of likes, of what was seen, or of likes against dislikes.
 
-    `lookalike` is that of likes once more, with users compared by cosine and smoothed strongly:
-    who is like those who like the product.
+    What campaigns showed in vain counts among the dislikes, at its weight. `lookalike` is that of
+    likes once more, with users compared by cosine and smoothed strongly: who is like those who
+    like the product.
     """
     settings = recipe["neighbourhood"]
-    matrix = {"seen": lambda: pairs.seen, "opinion": lambda: pairs.opinions}
+    matrix = {"seen": lambda: pairs.seen, "opinion": lambda: pairs.verdicts}
     powers = COSINE if kind == "lookalike" else (settings.user_power, settings.product_power)
     found = fit_neighbourhood(
         matrix.get(kind, lambda: pairs.likes)(),

@@ -24,6 +24,7 @@ from engine.errors import NothingToLearn
 from engine.frames import ACTION, AT, POLARITY, PRODUCT, USER, VALUE
 from engine.operations.consent import consented
 from engine.operations.integrity import hold_out
+from engine.operations.showings import acts_and_showings
 from engine.privacy.consent import PROFILE
 from engine.settings import Scalar, Section
 from engine.signals.evidence import weigh_events
@@ -177,7 +178,8 @@ def open_bench(home: Home, seed: int) -> Bench:
     """
     settings = configs.load("training", home.root)
     actions = configs.load_rows("actions", home.root, over=home.actions)
-    events = hold_out(home, consented(home, scan_events(home), PROFILE))[0].collect()
+    known = hold_out(home, consented(home, scan_events(home), PROFILE))[0]
+    events = acts_and_showings(home, known)[0].collect()
     opinions = [name for name, row in actions.items() if row["polarity"] or row["rated"]]
     moments = events.filter(pl.col(ACTION).is_in(opinions))[AT]
     share = settings["tune"].later

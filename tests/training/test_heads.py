@@ -23,7 +23,7 @@ from training.heads import (
     fit_head,
     score_pairs,
 )
-from training.matrices import Pairs, set_aside
+from training.matrices import Pairs, Passed, set_aside
 from training.parts import Part
 
 
@@ -155,8 +155,7 @@ def test_a_head_of_drawn_pairs_speaks_of_everybody(positives, negatives):
 
 def test_drawn_others_neither_acted_nor_like():
     pairs = pairs_of(tasteful(400, 10))
-    learned, mask = set_aside(pairs, 0.3, 0)
-    held = pairs.part(mask, 0.3)
+    learned, held = set_aside(pairs, 0.3, 0)
     drawn = draw_interest(learned, held, positives=10**6, negatives=5, seed=0)
     liked = set(zip(held.rows[held.polarity > 0], held.columns[held.polarity > 0], strict=True))
     acted = set(zip(learned.rows, learned.columns, strict=True))
@@ -195,3 +194,19 @@ def test_units_of_a_part_of_the_pairs_are_units_of_all():
     assert units.sides(learned).activity.mean() == pytest.approx(0, abs=1e-9)
     assert units.sides(pairs).activity.mean() == pytest.approx(0, abs=0.05)
     assert units.sides(pairs).users.shape == (2000, 10)
+
+
+def test_what_was_passed_over_lowers_the_head_by_its_weight():
+    """A head of passed-over pairs at weight w is that of w dislikes for each."""
+    opinions = pairs_of(np.array([[1, -1, 2, 0], [0, 2, -1, 1]]))
+    silent = Passed(np.array([0, 1]), np.array([3, 0]), np.array([0.5, 0.5], np.float32))
+    drawn = draw_opinions(replace(opinions, passed=silent))
+    assert list(zip(drawn.rows, drawn.columns, drawn.label, drawn.weight, strict=True))[4:] == [
+        (0, 3, 0, 0.5),
+        (1, 0, 0, 0.5),
+    ]
+    design = np.zeros((6, 1))
+    found = fit_head(design, drawn, ridge=1.0)
+    rate = 1 / (1 + np.exp(-found.constant))
+    assert rate == pytest.approx(2 / (2 + 2 + 0.5 + 0.5))
+    assert drawn.under(np.arange(6) > 3).weight.tolist() == [0.5, 0.5]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.errors import NothingToLearn
 from engine.frames import EVIDENCE_PAIRS
 from tests.training.planted import pairs_of, tasteful
-from training.matrices import pair_up, set_aside
+from training.matrices import beside, pair_up, set_aside
 
 NO_PRODUCTS = pl.DataFrame(schema={"product_id": pl.String})
 
@@ -116,7 +116,7 @@ def test_one_very_strong_act_does_not_drown_the_others():
 def test_counts_of_a_part_speak_of_the_whole():
     pairs = pairs_of(tasteful(2000, 20))
     learned, held = set_aside(pairs, 0.2, seed=1)
-    assert held.mean() == pytest.approx(0.2, abs=0.01)
+    assert held.kept == pytest.approx(0.2, abs=0.01)
     for axis in (0, 1):
         for name, whole in pairs.counts(axis).items():
             assert learned.counts(axis)[name].sum() == pytest.approx(whole.sum(), rel=0.02)
@@ -127,10 +127,10 @@ def test_counts_of_a_part_speak_of_the_whole():
 
 def test_what_is_set_aside_is_seeded_and_nothing_is_lost():
     pairs = pairs_of(tasteful())
-    first, mask = set_aside(pairs, 0.2, seed=1)
-    assert mask.tolist() == set_aside(pairs, 0.2, seed=1)[1].tolist()
-    assert mask.tolist() != set_aside(pairs, 0.2, seed=2)[1].tolist()
-    assert first.rows.size + mask.sum() == pairs.rows.size
+    first, held = set_aside(pairs, 0.2, seed=1)
+    assert held.rows.tolist() == set_aside(pairs, 0.2, seed=1)[1].rows.tolist()
+    assert held.rows.tolist() != set_aside(pairs, 0.2, seed=2)[1].rows.tolist()
+    assert first.rows.size + held.rows.size == pairs.rows.size
     assert first.shape == pairs.shape
 
 
@@ -139,3 +139,41 @@ def test_the_last_like_is_never_set_aside():
     for seed in range(20):
         learned, _ = set_aside(pairs_of(only), 0.5, seed)
         assert (learned.polarity > 0).any()
+
+
+def test_what_was_passed_over_counts_against_the_product_and_is_no_pair():
+    pairs = pairs_of(np.array([[1, -1, 0], [0, 2, 1]]))
+    passed = pl.DataFrame(
+        {"user_id": ["u00001", "u00000", "stranger"], "product_id": ["p00000", "p00002", "p00001"]}
+    )
+    found = beside(pairs, passed, 0.25)
+    assert found.opinions.toarray().tolist() == pairs.opinions.toarray().tolist()
+    assert found.seen.toarray().tolist() == pairs.seen.toarray().tolist()
+    assert found.verdicts.toarray().tolist() == [[1, -1, -0.25], [-0.25, 0, 1]]
+    for axis in (0, 1):
+        for name, counted in found.counts(axis).items():
+            assert counted.tolist() == pairs.counts(axis)[name].tolist()
+    assert beside(pairs, passed, 0) is pairs
+
+
+def test_what_was_passed_over_is_set_aside_as_pairs_are():
+    random = np.random.default_rng(0)
+    opinions = np.where(random.random((400, 30)) < 0.5, random.choice([1, -1], (400, 30)), 0)
+    pairs = pairs_of(opinions)
+    free = np.argwhere(opinions == 0)
+    passed = pl.DataFrame(
+        {
+            "user_id": pairs.users.gather(free[:, 0]),
+            "product_id": pairs.products.gather(free[:, 1]),
+        }
+    )
+    whole = beside(pairs, passed, 0.5)
+    learned, held = set_aside(whole, 0.2, seed=1)
+    assert learned.passed.rows.size + held.passed.rows.size == whole.passed.rows.size
+    assert held.passed.rows.size == pytest.approx(0.2 * whole.passed.rows.size, rel=0.1)
+    both = {
+        (row, column)
+        for part in (learned, held)
+        for row, column in zip(part.passed.rows, part.passed.columns, strict=True)
+    }
+    assert both == {(row, column) for row, column in free}

@@ -73,8 +73,7 @@ def test_parts_of_likes_do_not_read_a_dislike_as_a_like(kind):
 
 def test_logistic_tells_held_out_likers_from_dislikers():
     pairs = pairs_of(tasteful())
-    learned, mask = set_aside(pairs, 0.2, 0)
-    held = pairs.part(mask, 0.2)
+    learned, held = set_aside(pairs, 0.2, 0)
     said = scores(fit("logistic", learned))[held.rows, held.columns]
     assert auc(said[held.polarity > 0], said[held.polarity < 0]) > 0.85
 
@@ -104,8 +103,7 @@ def test_by_product_users_are_ranked_better_than_by_ordinary_use():
     opinions = tasteful(400, 40)
     opinions[random.random(opinions.shape) < np.linspace(0, 0.9, 400)[:, None]] = 0
     pairs = pairs_of(opinions)
-    learned, mask = set_aside(pairs, 0.2, 0)
-    held = pairs.part(mask, 0.2)
+    learned, held = set_aside(pairs, 0.2, 0)
 
     def mean_auc(said: np.ndarray) -> float:
         found = []
