@@ -1,4 +1,4 @@
-"""A seeded world whose right answers are known: people, products, acts, ties and campaigns.
+"""A seeded world whose right answers are known: people, accounts, products, acts and campaigns.
 
 In: sizes, a seed and the moment it ends. Out: a `World` of frames and the truth they came from,
 or its blocks one by one where it is too large for memory. Never: a clock, or a real person.
@@ -16,6 +16,15 @@ import numpy as np
 import polars as pl
 
 from engine.store.files import write_table
+from training.world.accounts import (
+    Accounts,
+    Groups,
+    draw_accounts,
+    draw_contacts,
+    plant_groups,
+    tell_accounts,
+    tell_contacts,
+)
 from training.world.acts import acts_per_pair, draw_acts
 from training.world.campaigns import Responses, draw_results, plant_responses
 from training.world.goods import Goods, draw_goods, tell_products
@@ -32,7 +41,7 @@ from training.world.plan import UNTIL, Plan, plan_world
 from training.world.truth import Truth, join_truths, tell_truth
 
 CALIBRATION_CELLS = 1_000_000
-TABLES = ("events", "users", "products", "follows", "results")
+TABLES = ("events", "users", "products", "accounts", "follows", "results")
 FEWEST, MOST = 1e-3, 1e6
 
 
@@ -40,15 +49,18 @@ FEWEST, MOST = 1e-3, 1e6
 class World:
     """Frames as a platform would hand them in, and what no platform knows.
 
-    Row u of `users` is user u of the truth, likewise `products`. Events are sorted by time.
+    Row u of `users` is user u of the truth, likewise `products`; row a of `accounts` is account a
+    of the groups. Events are sorted by time.
     """
 
     events: pl.DataFrame
     users: pl.DataFrame
     products: pl.DataFrame
+    accounts: pl.DataFrame
     follows: pl.DataFrame
     results: pl.DataFrame
     truth: Truth
+    groups: Groups
     responses: Responses
     plan: Plan
 
@@ -61,6 +73,7 @@ class Ground:
     culture: Culture
     goods: Goods
     crowd: Crowd
+    accounts: Accounts
     showings: float  # mean showings of a person of activity one
 
 
@@ -99,9 +112,11 @@ def grow(plan: Plan) -> World:
         ),
         users=pl.concat([block.users for block in blocks]),
         products=tell_products(plan, ground.goods),
+        accounts=tell_accounts(plan, ground.accounts),
         follows=pl.concat([block.follows for block in blocks]),
         results=draw_results(plan),
         truth=join_truths([block.truth for block in blocks]),
+        groups=plant_groups(plan, ground.culture, ground.accounts),
         responses=plant_responses(plan),
         plan=plan,
     )
@@ -111,7 +126,14 @@ def lay_ground(plan: Plan) -> Ground:
     """Communities, products and the light facts about everybody that blocks refer to."""
     culture = draw_culture(plan)
     goods = draw_goods(plan, culture)
-    return Ground(plan, culture, goods, draw_crowd(plan, culture), _calibrate(plan, culture, goods))
+    return Ground(
+        plan,
+        culture,
+        goods,
+        draw_crowd(plan, culture),
+        draw_accounts(plan, culture),
+        _calibrate(plan, culture, goods),
+    )
 
 
 def grow_blocks(ground: Ground) -> Iterator[Block]:
@@ -120,9 +142,12 @@ def grow_blocks(ground: Ground) -> Iterator[Block]:
     for number in range(plan.blocks):
         people = draw_people(plan, ground.culture, number)
         truth = tell_truth(plan, people, ground.goods, ground.showings)
+        contacts = draw_contacts(plan, ground.accounts, people.community, number)
         yield Block(
             events=draw_acts(plan, ground.culture, people, truth, block=number),
-            users=tell_users(plan, people, number),
+            users=tell_users(plan, people, number).with_columns(
+                tell_contacts(plan, ground.accounts, contacts)
+            ),
             follows=draw_ties(plan, ground.crowd, number),
             truth=truth,
         )
@@ -172,7 +197,11 @@ def write_world(folder: Path, ground: Ground) -> dict[str, Path]:
                 write_table(part, getattr(block, name).lazy())
         for name, path in found.items():
             write_table(path, pl.scan_parquet(Path(staging) / f"{name}-*.parquet"))
-    others = {"products": tell_products(plan, ground.goods), "results": draw_results(plan)}
+    others = {
+        "products": tell_products(plan, ground.goods),
+        "accounts": tell_accounts(plan, ground.accounts),
+        "results": draw_results(plan),
+    }
     for name, frame in others.items():
         found[name] = folder / f"{name}.parquet"
         write_table(found[name], frame.lazy())

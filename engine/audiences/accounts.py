@@ -150,8 +150,7 @@ def people_at(sizes: pl.Series) -> pl.Series:
     numbers = plain.str.extract_all(r"\d+(?:\.\d+)?").cast(pl.List(pl.Float64), strict=False)
     least, most = numbers.list.get(0, null_on_oob=True), numbers.list.get(1, null_on_oob=True)
     middle = (least * most.fill_null(least)).sqrt()
-    found: pl.Series = middle.set(middle <= 0, None)
-    return found
+    return middle.set(middle <= 0, None)
 
 
 def seats_at(people: pl.Series, contacts: pl.Series, group: Section) -> pl.Series:
@@ -164,4 +163,5 @@ def seats_at(people: pl.Series, contacts: pl.Series, group: Section) -> pl.Serie
     guessed = people.fill_null(met / group.known_share)
     everybody = guessed.zip_with(guessed >= met, met)
     seats = group.first + group.doubling * everybody.log(2)
-    return seats.clip(0, group.most).alias(SEATS)
+    found: pl.Series = seats.clip(0, group.most).alias(SEATS)
+    return found

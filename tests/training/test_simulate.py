@@ -22,7 +22,7 @@ from training.simulate import World, grow, grow_blocks, lay_ground, simulate, wr
 from training.world.plan import plan_world
 from training.world.truth import soft_auc
 
-FRAMES = ("events", "users", "products", "follows", "results")
+FRAMES = ("events", "users", "products", "accounts", "follows", "results")
 
 
 def outcomes(world: World) -> pl.DataFrame:
@@ -62,7 +62,8 @@ def test_another_seed_gives_another_world() -> None:
 
 def test_every_frame_fits_its_schema_and_holds_no_repeated_id() -> None:
     world = tiny()
-    schemas = (frames.EVENTS, frames.USERS, frames.PRODUCTS, frames.FOLLOWS, frames.RESULTS)
+    schemas = (frames.EVENTS, frames.USERS, frames.PRODUCTS, frames.ACCOUNTS)
+    schemas += (frames.FOLLOWS, frames.RESULTS)
     for name, schema in zip(FRAMES, schemas, strict=True):
         frames.check(getattr(world, name), schema)
     assert world.events["event_id"].is_unique().all()

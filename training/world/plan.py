@@ -1,6 +1,6 @@
 """What world to make: its sizes, its rates, its seed, and the moment it ends.
 
-In: `configs/world.toml` and `configs/world-channels.toml`. Out: a frozen `Plan`.
+In: `configs/world.toml`, `world-channels.toml` and `world-seniority.toml`. Out: a frozen `Plan`.
 Never: a clock; the same plan is the same world, byte for byte.
 """
 
@@ -34,6 +34,9 @@ class Stage(IntEnum):
     REVIEWS = 7
     RESULTS = 8
     QUIET = 9
+    ACCOUNTS = 10
+    CONTACTS = 11
+    GROUPS = 12
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Plan:
     until: datetime
     settings: dict[str, Section]
     channels: dict[str, dict[str, Scalar]]
+    levels: dict[str, dict[str, Scalar]]
 
     def draw(self, stage: Stage, block: int = 0) -> np.random.Generator:
         """The stream of one stage in one block of users."""
@@ -91,6 +95,7 @@ def plan_world(
         until=until,
         settings=settings,
         channels=load_rows("world-channels"),
+        levels=load_rows("world-seniority"),
     )
 
 
