@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from engine.errors import JOINERS, DuplicateEntity, InvalidValue, UnknownEntity
-from engine.operations.permissions import KEYED, LOCAL, OWNER, ROLES, holds, require
+from engine.operations.permissions import KEYED, OWNER, ROLES, holds, require
+from engine.operations.permissions import LOCAL as LOCAL
 from engine.operations.permissions import Actor as Actor
 from engine.store import members as kept
 from engine.store.catalog import open_catalog

@@ -132,8 +132,9 @@ class TeamRow:
 
 
 def folded(name: str) -> str:
-    """What two spellings of one name share: case, width, Persian and Arabic letters aside."""
-    return unicodedata.normalize("NFKC", name).translate(_ONE_LETTER).casefold()
+    """What two spellings of one name share: case, width, blanks, Persian and Arabic letters."""
+    plain = unicodedata.normalize("NFKC", name).translate(_ONE_LETTER).casefold()
+    return " ".join(plain.split())
 
 
 @contextmanager
