@@ -28,6 +28,7 @@ def examine(home: Home) -> dict[str, Any]:
         "settings": _settings,
         "space": _space,
         "events": _events,
+        "inbox": _inbox,
         "champion": _champion,
         "integrity": _integrity,
     }
@@ -72,6 +73,24 @@ def _events(home: Home) -> str:
 
     count = eventlog.scan_events(home).select(pl.len()).collect().item()
     return counted(count, "event") if count else "none yet: run `mokhatab ingest EVENTS`"
+
+
+def _inbox(home: Home) -> str:
+    from engine.store.catalog import open_catalog
+    from engine.store.inbox import ASIDE, Inbox, may_wait
+
+    if not may_wait(home):
+        return "nothing waits"
+    with open_catalog(home) as catalog:
+        inbox = Inbox(home, catalog)
+        waiting, aside = sum(inbox.waiting().values()), inbox.aside()
+    if aside:
+        told = ", ".join(f"{counted(rows, 'row')} of {name}" for name, rows in aside.items())
+        raise OSError(
+            f"{told} cannot be read and are set aside: hand them in again, "
+            f"or restore table inbox of the catalog, where their kind begins with {ASIDE!r}"
+        )
+    return f"{counted(waiting, 'row')} waiting" if waiting else "nothing waits"
 
 
 def _champion(home: Home) -> str:

@@ -181,8 +181,15 @@ def _in_words(value: Any) -> str:
 
 def moved(answer: Answer) -> RenderableType:
     """How many rows of which tables the log has now that it had not."""
-    tables = [f"{counted(rows, 'row')} of {name}" for name, rows in answer["moved"].items()]
-    return Text(", ".join(tables) + " moved to the log" if tables else "nothing waited")
+    rows = dict(answer["moved"])
+    refused, aside = rows.pop("refused", 0), rows.pop("set_aside", 0)
+    tables = [f"{counted(count, 'row')} of {name}" for name, count in rows.items()]
+    told = ", ".join(tables) + " moved to the log" if tables else "nothing waited"
+    if refused:
+        told += f"; {counted(refused, 'event')} against a known one put into quarantine"
+    if aside:
+        told += f"; {counted(aside, 'row')} in blocks that cannot be read stay in the inbox"
+    return Text(told)
 
 
 def suspects(answer: Answer) -> RenderableType:

@@ -21,12 +21,13 @@ from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
 from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
+from engine.operations.quarantine import keep_aside, refused_for_ids
 from engine.operations.results import judge_results
+from engine.repeats import without_rows
 from engine.settings import Section
 from engine.signals.events import BAD, RAW, ROW, ROW_NUMBER, Limits, as_json, judge_events
 from engine.signals.tables import Days, judge_rows, type_attributes
 from engine.store import eventlog
-from engine.store.files import write_table
 from engine.store.home import Home
 from engine.store.results import record_results
 from training.layouts import Mapping
@@ -113,7 +114,8 @@ def ingest(
 ) -> Counts:
     """Reads, judges and stores files; each table grows in one step, after all files were judged.
 
-    A file given twice counts once. Bad rows go to `Home.quarantine` with table, row number (line
+    A file given twice counts once. Of acts that share an id the first stands, as `engine.repeats`
+    has it. Bad rows go to `Home.quarantine` with table, row number (line
     number in text), reason, and the row as it came, without its text.
 
     Args:
@@ -154,6 +156,7 @@ def ingest(
             _refuse_useless(table, counts.quarantine)
         for name, table in judged.items():
             counts.tables[name] = _store(job, name, table)
+        counts.quarantine = _quarantine(job, judged)
     return counts
 
 
@@ -189,7 +192,7 @@ def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, p
     if name == EVENTS.name:
         strange = job.mapping.off_scale(raw, job.rated)
         completed = job.mapping.complete(raw.filter(~strange), job.rated)
-        good, bad = judge_events(completed, now=job.now, limits=job.limits)
+        good, bad = judge_events(completed, now=job.now, limits=job.limits, numbered=True)
         if strange.any():
             bad = pl.concat([bad, _off_scale(raw.filter(strange), job.mapping)])
         return good, bad
@@ -242,7 +245,7 @@ def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
     columns = ", ".join(table.reading.columns) or "none"
     if not table.reading.rows:
         raise UnreadableFile(str(table.path), f"has no rows; columns found: {columns}")
-    reasons = Counter(table.refused()[REASON].to_list()).most_common(3)
+    reasons = Counter(without_rows(table.refused()[REASON].to_list())).most_common(3)
     told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
     if reasons[0][0] == f"{USER} is missing":
         told += f" (where all rows are of one person, say who: --default {USER}=ID)"
@@ -254,25 +257,17 @@ def _refuse_useless(table: _Table, quarantine: Path | None) -> None:
 
 
 def _quarantine(job: _Ingest, judged: dict[str, _Table]) -> Path | None:
-    refused = [
-        table.refused().select(pl.lit(name).alias("table"), ROW, REASON, RAW)
-        for name, table in judged.items()
-    ]
-    if not any(frame.height for frame in refused):
-        return None
     moment = job.now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")
-    path = job.home.quarantine / f"{moment}-{os.getpid()}.ndjson"
-    write_table(path, pl.concat(refused).lazy())
-    return path
+    refused = {name: table.refused() for name, table in judged.items()}
+    return keep_aside(job.home, f"{moment}-{os.getpid()}", refused)
 
 
 def _store(job: _Ingest, name: str, table: _Table) -> Tally:
     job.progress(f"storing {name}", table.good_rows)
     parts = [pl.scan_parquet(path) for path in table.good]
-    refused = table.refused()[REASON].to_list()
     corrected = None
     if name == EVENTS.name:
-        stored = eventlog.append_events(job.home, pl.concat(parts))
+        stored = _store_events(job, table, pl.concat(parts))
     else:
         rows = pl.concat(parts, how="diagonal").collect()
         if name in eventlog.KEYS:
@@ -282,7 +277,16 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
         else:
             found = record_results(job.home, [rows], now=job.now)
             stored, corrected = found.stored, found.correction
-    reasons = Counter(refused) + table.unwelcome
+    reasons = Counter(without_rows(table.refused()[REASON].to_list())) + table.unwelcome
     usable = table.reading.rows - reasons.total()
     known, notices = usable - stored, tuple(table.notices)
     return Tally(table.reading.rows, stored, known, reasons, corrected, notices)
+
+
+def _store_events(job: _Ingest, table: _Table, events: pl.LazyFrame) -> int:
+    """Those that are against one that stands, wherever in the file or the log, are refused."""
+    added = eventlog.add_events(job.home, events)
+    if added.against.height:
+        numbers = events.select(ROW_NUMBER).collect().to_series()
+        table.bad.append(refused_for_ids(job.home, added.against, numbers))
+    return added.stored

@@ -68,8 +68,9 @@ def routes(hatch: Hatch) -> Noun:
         """Keeps what people did: our own rows, or activities of ActivityStreams 2.0.
 
         Rows are judged one by one: good ones are kept, bad ones come back with index, field and
-        reason. With `Prefer: handling=strict` all are kept or none. An act with an `event_id` that
-        is known already counts once.
+        reason. With `Prefer: handling=strict` all are kept or none. Acts with one `event_id` that
+        say the same count once. A later row that says something else under it is refused; where
+        the first came in another request, it is put into quarantine when the inbox is moved.
         """
         return hatch.take(EVENTS)
 
@@ -120,6 +121,8 @@ def _handling() -> str | None:
 def _answer(judged: Judged, kept: bool) -> Reply:
     refused = judged.refused.to_dicts()
     told: dict[str, Any] = {"received": judged.received, "accepted": judged.accepted if kept else 0}
+    if kept and judged.repeated:
+        told["repeated"] = judged.repeated
     if kept or not judged.received:
         body = pydantic_core.to_json(told | {"refused": refused} | dict(judged.told))
         return Reply(200, "application/json", body)

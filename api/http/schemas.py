@@ -109,6 +109,11 @@ class Receipt(Strict):
 
     received: int
     accepted: int
+    repeated: int | None = Field(
+        None,
+        description="Of those accepted, how many say again what an earlier row of the request said "
+        "under the same `event_id`, and count once with it; left out where there are none",
+    )
     refused: list[Refused]
     known: int | None = Field(None, description="Of results: accepted, and known already")
     correction: int | None = Field(None, description="Of results: accepted, and replacing others")

@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.frames import EVENT, EVENTS, FOLLOWS, RESULTS, Schema
+from engine.frames import EVENTS, FOLLOWS, RESULTS, Schema
 from engine.operations.consent import admit
+from engine.operations.quarantine import keep_aside, refused_for_ids
 from engine.operations.replies import answer_once
 from engine.operations.results import judge_results
 from engine.settings import Section
@@ -25,7 +26,10 @@ from engine.signals.tables import type_attributes
 from engine.store import eventlog, results
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
-from engine.store.inbox import Batch, Inbox, Reply, Ticket, may_wait, moving
+from engine.store.inbox import Batch, Inbox, Reply, Ticket, may_wait
+from engine.store.locks import moving
+
+REFUSED, SET_ASIDE = "refused", "set_aside"
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,10 @@ def _fitting(inbox: Inbox, judged: Judged) -> Judged:
 def compact(home: Home) -> dict[str, int]:
     """Moves everything that waits to the event log, table by table; returns how many rows were new.
 
+    Under `REFUSED` it tells how many events were against one with their id that came before (see
+    `engine.repeats`): these go to the quarantine. Under `SET_ASIDE`, how many rows lie in blocks
+    that cannot be read: these stay where they are, and hold up no other.
+
     Rows of people who do not allow it by now, or were erased, are dropped. May be ended at any
     point, and run again: what the log holds already is not added again, and rows leave the inbox
     after the log has them. Rows that come meanwhile wait for the next time.
@@ -136,17 +144,34 @@ def compact(home: Home) -> dict[str, int]:
                 name, border, most_rows=chosen.part_rows, most_bytes=chosen.part_megabytes << 20
             )
             for part in parts:
-                moved[name] = moved.get(name, 0) + _move(home, name, part, origin)
+                move = _move_events if name == EVENTS.name else _move
+                for what, rows in move(home, name, part, origin).items():
+                    moved[what] = moved.get(what, 0) + rows
                 inbox.remove(part)
+        if aside := sum(inbox.aside().values()):
+            moved[SET_ASIDE] = aside
     return moved
 
 
-def _move(home: Home, name: str, part: list[Batch], origin: str) -> int:
-    frames = [admit(home, name, batch.rows)[0] for batch in part]
-    if name == EVENTS.name:
-        # of acts that share an id the first to come stands, as it does once the log has it
-        rows = pl.concat(frames).unique(EVENT, keep="first", maintain_order=True)
-        return eventlog.append_events(home, rows)
+def _move_events(home: Home, name: str, part: list[Batch], origin: str) -> dict[str, int]:
+    added = eventlog.add_events(home, pl.concat(_admitted(home, name, part)))
+    if added.against.is_empty():
+        return {name: added.stored}
+    refused = {name: refused_for_ids(home, added.against)}
+    keep_aside(home, f"inbox-{origin[:8]}-{part[-1].id:012}", refused)
+    return {name: added.stored, REFUSED: added.against.height}
+
+
+def _admitted(home: Home, name: str, part: list[Batch]) -> list[pl.DataFrame]:
+    return [admit(home, name, batch.rows)[0] for batch in part]
+
+
+def _move(home: Home, name: str, part: list[Batch], origin: str) -> dict[str, int]:
+    return {name: _moved(home, name, part, origin)}
+
+
+def _moved(home: Home, name: str, part: list[Batch], origin: str) -> int:
+    frames = _admitted(home, name, part)
     if name == FOLLOWS.name:
         return eventlog.add_follows(home, pl.concat(frames))
     if name == RESULTS.name:

@@ -52,6 +52,11 @@ class Judged:
     def accepted(self) -> int:
         return self.received - self.refused.height
 
+    @property
+    def repeated(self) -> int:
+        """Of those accepted, how many say again what an earlier row said under the same id."""
+        return self.accepted - self.good.height
+
     def without(self, reasons: pl.Series, told: Mapping[str, Any]) -> Judged:
         """The same, with those good rows refused that have a reason, which names its field first.
 

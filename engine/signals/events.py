@@ -13,6 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from engine import frames
@@ -32,6 +33,7 @@ from engine.frames import (
     USER,
     VALUE,
 )
+from engine.repeats import AGREES, FIRST, PLACE, later_acts, names_first, said
 from engine.settings import Section
 from engine.signals.moments import decode, parse_moments
 
@@ -82,7 +84,7 @@ class Limits:
 
 
 def judge_events(
-    frame: pl.DataFrame, *, now: datetime, limits: Limits
+    frame: pl.DataFrame, *, now: datetime, limits: Limits, numbered: bool = False
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separates events from rows that are none.
 
@@ -94,11 +96,14 @@ def judge_events(
         frame: raw rows; their numbers in column `ROW_NUMBER`, or counted from 1.
         now: with a time zone; what lies further ahead than allowed is refused.
         limits: see `Limits`.
+        numbered: whether events keep their row numbers, in column `ROW_NUMBER`, and those that
+            share an id all stay, for whoever stores them to judge beside what is known.
 
     Returns:
-        Events in the schema, all columns present, in the order of the frame, each event id once
-        (of rows that share one and differ, the least by all columns stays); and the bad rows:
-        row (UInt64), reason, raw (the row as JSON, without its text, which may be personal).
+        Events in the schema, all columns present, in the order of the frame, each event id once:
+        a row that repeats an earlier one is left out, one that says something else under its id is
+        bad (see `engine.repeats`). And the bad rows: row (UInt64), reason, raw (the row as JSON,
+        without its text, which may be personal).
 
     Raises:
         FrameError: a required column is missing, or a column cannot hold what it should.
@@ -114,8 +119,15 @@ def judge_events(
     given = frozenset(typed.columns).difference(missing)
     reasons = typed.select(_reason(given, limits)).to_series()
     good = typed.select(list(EVENTS.columns))
+    if numbered:
+        good = good.with_columns(frame[ROW_NUMBER])
+    if reasons.null_count() < frame.height:
+        good = good.filter(reasons.is_null())
+    good = identify(good)
+    if not numbered and good[EVENT].is_duplicated().any():
+        good, reasons = _each_once(good, reasons, frame[ROW_NUMBER])
     if reasons.null_count() == frame.height:
-        return keep_once(identify(good)), pl.DataFrame(schema=BAD)
+        return good, pl.DataFrame(schema=BAD)
     refused = reasons.is_not_null()
     bad = pl.DataFrame(
         {
@@ -124,7 +136,7 @@ def judge_events(
             RAW: as_json(frame.filter(refused).drop(ROW_NUMBER, TEXT, strict=False)),
         }
     )
-    return keep_once(identify(good.filter(~refused))), bad
+    return good, bad
 
 
 def identify(events: pl.DataFrame) -> pl.DataFrame:
@@ -173,21 +185,6 @@ def name_act(row: Mapping[str, str]) -> str | None:
     return blake2b(b"".join(parts), digest_size=16).hexdigest()
 
 
-def keep_once(events: pl.DataFrame) -> pl.DataFrame:
-    """Each event id once, in the order of its first row; of differing rows the least stays."""
-    repeated = events[EVENT].is_duplicated()
-    if not repeated.any():
-        return events
-    places = events.with_row_index("at")
-    chosen = (
-        places.filter(repeated)
-        .sort(pl.all().exclude("at"), maintain_order=True)
-        .with_columns(pl.col("at").min().over(EVENT))
-        .unique(EVENT, keep="first", maintain_order=True)
-    )
-    return pl.concat([places.filter(~repeated), chosen]).sort("at").drop("at")
-
-
 def as_json(frame: pl.DataFrame) -> pl.Series:
     """Each row as one JSON object; what is missing is left out, bytes become text with marks."""
     if not frame.width:
@@ -198,6 +195,20 @@ def as_json(frame: pl.DataFrame) -> pl.Series:
         )
     )
     return plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+
+
+def _each_once(
+    good: pl.DataFrame, reasons: pl.Series, numbers: pl.Series
+) -> tuple[pl.DataFrame, pl.Series]:
+    """The first act under each id, and the reasons of all rows with those that are against one."""
+    later = later_acts(good.select(EVENT, said()))
+    rows = reasons.is_null().arg_true()
+    against = later.filter(~pl.col(AGREES))
+    named = map(names_first, numbers.gather(rows.gather(against[FIRST])))
+    told = reasons.scatter(rows.gather(against[PLACE]), pl.Series(named, dtype=pl.String))
+    stays = np.ones(good.height, bool)
+    stays[later[PLACE]] = False
+    return good.filter(pl.Series(stays)), told
 
 
 def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:

@@ -16,7 +16,8 @@ UNDO = "undo"
 def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame:
     """The acts that stand: each event id once, without what was taken back and without `undo`s.
 
-    Of rows that share an event id and differ, the least (by all columns, from the left) stands.
+    What the log holds is `distinct` (see `engine.repeats`). A frame that is not has no order to
+    tell which act came first: of rows that share an id and differ, the least by all columns stands.
     """
     names = events.collect_schema().names()
     if EVENT in names and not distinct:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +37,8 @@ from engine.frames import (
     USER,
     USERS,
 )
+from engine.repeats import PLACE
+from engine.store.arriving import tell_fresh
 from engine.store.columns import agreeing, named_alike, plain
 from engine.store.forgotten import without_forgotten
 from engine.store.home import Home
@@ -48,25 +51,43 @@ KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT, ACCOUNTS.name: ACCOUNT}
 KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, ACCOUNTS, FOLLOWS, RESULTS)}
 
 
-def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
-    """Adds events whose ids the log does not hold yet, all in one step; returns how many.
+@dataclass(frozen=True)
+class Added:
+    """How many events were new; and those `against` one that stands, which were not stored.
 
-    Every event needs an id. Of rows that share one, the least by all columns is kept. Rows are
-    laid out by moment, so that readers of a span of time skip what lies outside. A lazy frame may
-    be larger than memory, but for its ids; it is read several times. Durable when it returns.
+    These are in the schema, with their place among the events given and, in `first`, that of the
+    one they are against; null where the log held it before. In order of place.
+    """
+
+    stored: int
+    against: pl.DataFrame
+
+
+def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
+    """As `add_events`, for those who need no more than how many were stored."""
+    return add_events(home, events).stored
+
+
+def add_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> Added:
+    """Adds events whose ids the log does not hold yet, all in one step.
+
+    Every event needs an id. Of those that share one the first to come stands, see
+    `engine.repeats`. Rows are laid out by moment, so that readers of a span of time skip what lies
+    outside. A lazy frame may be larger than memory, but for its ids; it is read several times.
+    Durable when it returns.
 
     Raises:
         FrameError: a column is missing or has another type, or an event has no id.
     """
-    events = frames.check(events.lazy(), EVENTS).select(list(EVENTS.columns))
+    events = frames.check(events.lazy(), EVENTS).select(list(EVENTS.columns)).with_row_index(PLACE)
     with writing(home):
         events = without_forgotten(home, events, USER)  # who was erased while they were on the way
-        fresh = _fresh(events, scan_events(home))
+        fresh, against = tell_fresh(events, scan_events(home))
         moments = fresh.select(AT).collect().to_series().sort()
         borders = moments.gather_every(ROWS_AT_ONCE).unique().sort().to_list()
         if len(borders) < 2:
             append_rows(home, EVENTS.name, fresh.sort(AT, EVENT).collect())
-            return moments.len()
+            return Added(moments.len(), against)
         path = table_path(home, EVENTS.name)
         with staging(home) as folder, _durably(path):
             for number, (low, high) in enumerate(pairwise([*borders, None])):
@@ -76,26 +97,7 @@ def append_events(home: Home, events: pl.DataFrame | pl.LazyFrame) -> int:
                 part = fresh.filter(within).collect().sort(AT, EVENT)
                 part.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
             pl.scan_parquet(folder / "*.parquet").sink_delta(path, mode="append")
-    return moments.len()
-
-
-def _fresh(events: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    """The events that are not known, each id once."""
-    ids = events.select(EVENT)
-    if ids.null_count().collect().item():
-        raise FrameError(EVENTS.name, EVENT, "an event has no id")
-    stale = known.select(EVENT).join(ids, on=EVENT, how="semi").collect()
-    fresh = events.join(stale.lazy(), on=EVENT, how="anti")
-    repeated = fresh.group_by(EVENT).len().filter(pl.col("len") > 1).select(EVENT).collect()
-    if repeated.is_empty():
-        return fresh
-    chosen = (
-        fresh.join(repeated.lazy(), on=EVENT, how="semi")
-        .sort(pl.all())
-        .unique(EVENT, keep="first", maintain_order=True)
-        .collect()
-    )
-    return pl.concat([fresh.join(repeated.lazy(), on=EVENT, how="anti"), chosen.lazy()])
+    return Added(moments.len(), against)
 
 
 def scan_events(

@@ -7,13 +7,8 @@ rows: both are committed at once, and durable when `add` returns.
 
 from __future__ import annotations
 
-import fcntl
-import io
-import os
 import secrets
 import sqlite3
-import struct
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,12 +18,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
-from numpy.typing import NDArray
-from sqlalchemy.engine import Connection
 
-from engine.frames import EVENTS, FOLLOWEE, FOLLOWER, PRODUCT, TARGET, USER
+from engine.frames import EVENTS, USER
+from engine.store.blocks import Damaged, marks, named_in, pack, unpack
 from engine.store.catalog import TABLES, Catalog, catalog_url
 from engine.store.home import Home
+from engine.store.locks import lock_byte, moving, take_turns
+from engine.store.purge import sold, without_person
 
 INBOX = sa.Table(
     "inbox",
@@ -58,11 +54,9 @@ REPLIES = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False, index=True),
 )
 
-Array = NDArray[np.uint32]
-PEOPLE = (USER, TARGET, FOLLOWER, FOLLOWEE)
+ASIDE = "!"
+"""Before the table's name, where a block could not be read."""
 BUSY_SECONDS, AT_ONCE = 10, 8
-ADDING = 0x696E6278
-"""Any constant does: PostgreSQL's advisory locks are numbers."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ class Inbox:
         batch = _batch(kind, rows) if rows.height else None
         with self._catalog.transaction() as connection:
             if batch is not None:
-                _take_turns(connection, shared=True)
+                take_turns(connection, shared=True)
                 connection.execute(INBOX.insert().values(**batch))
             if ticket is not None:
                 connection.execute(REPLIES.delete().where(REPLIES.c.until <= ticket.asked_at))
@@ -143,7 +137,7 @@ class Inbox:
         number = int.from_bytes(named, "big") >> 1
         if catalog_url(self._home).get_backend_name() == "sqlite":
             with self._home.catalog.with_suffix(".claims").open("ab") as file:
-                yield _lock_byte(file.fileno(), number)
+                yield lock_byte(file.fileno(), number)
         else:
             with self._catalog.transaction() as connection:
                 taken = sa.select(sa.func.pg_try_advisory_xact_lock(number))
@@ -161,7 +155,7 @@ class Inbox:
     def border(self) -> int:
         """A batch number: those up to it are all there, and later ones are higher."""
         with self._catalog.transaction() as connection:
-            _take_turns(connection, shared=False)
+            take_turns(connection, shared=False)
             return connection.execute(sa.select(sa.func.max(INBOX.c.id))).scalar() or 0
 
     def parts(
@@ -170,6 +164,7 @@ class Inbox:
         """Batches of one table up to a border, oldest first, in parts that fit into memory.
 
         A part has at least one batch. What was yielded has to be removed before the next part.
+        Batches that cannot be read are set aside, see `aside`; they hold up no other.
         """
         listed = (
             sa.select(INBOX.c.id, INBOX.c.rows, INBOX.c.size)
@@ -182,7 +177,11 @@ class Inbox:
             rows = np.cumsum([row.rows for row in waiting])
             sizes = np.cumsum([row.size for row in waiting])
             count = max(1, int(((rows <= most_rows) & (sizes <= most_bytes)).sum()))
-            yield self._opened(INBOX.c.id.in_([row.id for row in waiting[:count]]))
+            wanted = INBOX.c.id.in_([row.id for row in waiting[:count]])
+            batches, damaged = self._opened(wanted)
+            self._set_aside(damaged)
+            if batches:
+                yield batches
             waiting = waiting[count:]
 
     def remove(self, batches: Sequence[Batch]) -> None:
@@ -197,14 +196,23 @@ class Inbox:
 
     def waiting(self) -> dict[str, int]:
         """How many rows wait, by table; tables without any are left out."""
+        return {kind: rows for kind, rows in self._counted() if not kind.startswith(ASIDE)}
+
+    def aside(self) -> dict[str, int]:
+        """How many rows lie in blocks that could not be read, by table; they stay as they are."""
+        counted = self._counted()
+        return {kind[len(ASIDE) :]: rows for kind, rows in counted if kind.startswith(ASIDE)}
+
+    def _counted(self) -> list[tuple[str, int]]:
         query = sa.select(INBOX.c.kind, sa.func.sum(INBOX.c.rows)).group_by(INBOX.c.kind)
         with self._catalog.transaction() as connection:
-            return {kind: int(rows) for kind, rows in connection.execute(query)}
+            return [(kind, int(rows)) for kind, rows in connection.execute(query)]
 
     def events_of(self, users: Sequence[str]) -> pl.DataFrame:
         """The waiting events of these users, in the order they came."""
         wanted = INBOX.c.id.in_(self._naming(users, EVENTS.name))
-        found = [batch.rows.filter(pl.col(USER).is_in(users)) for batch in self._opened(wanted)]
+        batches, _ = self._opened(wanted)
+        found = [batch.rows.filter(pl.col(USER).is_in(users)) for batch in batches]
         return pl.concat(found) if found else pl.DataFrame(schema=EVENTS.columns)
 
     def latest(self, kind: str, most: int) -> list[pl.DataFrame]:
@@ -213,22 +221,44 @@ class Inbox:
         last = last.order_by(INBOX.c.id.desc()).limit(most)
         with self._catalog.transaction() as connection:
             numbers = [row.id for row in connection.execute(last)]
-        return [batch.rows for batch in self._opened(INBOX.c.id.in_(numbers))] if numbers else []
+        batches, _ = self._opened(INBOX.c.id.in_(numbers))
+        return [batch.rows for batch in batches]
 
     def forget(self, user: str) -> int:
         """Removes every waiting row of a person, and the name from other people's acts.
 
-        Returns how many rows went. Nothing is moved to the log meanwhile: whoever erases a person
-        asks here first, and then looks at the log.
+        Returns how many rows went. A block that cannot be read goes as a whole where it may name
+        the person. Nothing is moved to the log meanwhile: whoever erases a person asks here first,
+        and then looks at the log.
         """
         gone = 0
         with moving(self._home):
-            for batch in self._opened(INBOX.c.id.in_(self._naming([user]))):
-                left = _without(batch.rows, user)
-                gone += batch.rows.height - left.height
-                self._replace(batch, left)
+            cannot = set(self._naming([user]))
+            is_product = sold(self._home, user)
+            for numbers in self._some():
+                batches, damaged = self._opened(INBOX.c.id.in_(numbers))
+                for batch in batches:
+                    left = without_person(batch.rows, user, sold=is_product)
+                    gone += batch.rows.height - left.height
+                    if not left.equals(batch.rows, null_equal=True):
+                        self._replace(batch, left)
+                gone += self._drop(cannot.intersection(damaged))
         self._forget_pages()
         return gone
+
+    def _some(self) -> Iterator[list[int]]:
+        """Numbers of all batches, a few at a time: also those set aside."""
+        with self._catalog.transaction() as connection:
+            numbers = connection.execute(sa.select(INBOX.c.id).order_by(INBOX.c.id)).scalars().all()
+        for first in range(0, len(numbers), AT_ONCE):
+            yield list(numbers[first : first + AT_ONCE])
+
+    def _drop(self, numbers: Collection[int]) -> int:
+        here = INBOX.c.id.in_(numbers)
+        with self._catalog.transaction() as connection:
+            rows = connection.execute(sa.select(sa.func.sum(INBOX.c.rows)).where(here)).scalar()
+            connection.execute(INBOX.delete().where(here))
+        return int(rows or 0)
 
     def _forget_pages(self) -> None:
         """Of SQLite also what was written ahead and is no longer part of the database."""
@@ -251,7 +281,7 @@ class Inbox:
         query = sa.select(INBOX.c.id, INBOX.c.people).order_by(INBOX.c.id)
         if kind is not None:
             query = query.where(INBOX.c.kind == kind)
-        wanted = _marks(users)
+        wanted = marks(users)
         with self._catalog.transaction() as connection:
             return [
                 row.id
@@ -259,25 +289,24 @@ class Inbox:
                 if np.isin(wanted, np.frombuffer(row.people, np.uint32)).any()
             ]
 
-    def _opened(self, which: sa.ColumnElement[bool]) -> list[Batch]:
-        query = sa.select(INBOX.c.id, INBOX.c.content).where(which).order_by(INBOX.c.id)
+    def _opened(self, which: sa.ColumnElement[bool]) -> tuple[list[Batch], list[int]]:
+        """The batches that can be read, oldest first, and the numbers of the others."""
+        query = sa.select(INBOX.c.id, INBOX.c.kind, INBOX.c.content).where(which)
+        batches, damaged = [], []
         with self._catalog.transaction() as connection:
-            return [
-                Batch(row.id, pl.read_ipc_stream(row.content)) for row in connection.execute(query)
-            ]
+            for row in connection.execute(query.order_by(INBOX.c.id)):
+                try:
+                    rows = unpack(row.kind.removeprefix(ASIDE), row.content)
+                    batches.append(Batch(row.id, rows))
+                except Damaged:
+                    damaged.append(row.id)
+        return batches, damaged
 
-
-def _without(rows: pl.DataFrame, user: str) -> pl.DataFrame:
-    if {PRODUCT, TARGET} <= set(rows.columns):  # one name for both is the person's
-        both = pl.all_horizontal(pl.col(PRODUCT, TARGET).eq_missing(pl.lit(user)))
-        rows = rows.with_columns(pl.when(~both).then(pl.col(PRODUCT)).alias(PRODUCT))
-    for name in PEOPLE:
-        named = pl.col(name).eq_missing(pl.lit(user))
-        if name == TARGET and name in rows.columns:
-            rows = rows.with_columns(pl.when(~named).then(pl.col(name)).alias(name))
-        elif name in rows.columns:
-            rows = rows.filter(~named)
-    return rows
+    def _set_aside(self, numbers: list[int]) -> None:
+        if numbers:
+            under = INBOX.update().where(INBOX.c.id.in_(numbers))
+            with self._catalog.transaction() as connection:
+                connection.execute(under.values(kind=sa.literal(ASIDE) + INBOX.c.kind))
 
 
 def may_wait(home: Home) -> bool:
@@ -285,25 +314,13 @@ def may_wait(home: Home) -> bool:
     return catalog_url(home).get_backend_name() != "sqlite" or home.catalog.exists()
 
 
-@contextmanager
-def moving(home: Home) -> Iterator[None]:
-    """One process at a time moves rows to the log, or takes them out; others wait."""
-    home.log.mkdir(parents=True, exist_ok=True)
-    with (home.log / ".moving.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _batch(kind: str, rows: pl.DataFrame) -> dict[str, Any]:
-    content = io.BytesIO()
-    rows.write_ipc_stream(content, compression="lz4")
-    named = {one for name in PEOPLE if name in rows.columns for one in rows[name].to_list()}
     return {
         "kind": kind,
         "rows": rows.height,
         "size": int(rows.estimated_size()),
-        "people": _marks(named - {None}).tobytes(),
-        "content": content.getvalue(),
+        "people": marks(named_in(rows)).tobytes(),
+        "content": pack(rows),
     }
 
 
@@ -317,28 +334,3 @@ def _kept(ticket: Ticket, reply: Reply) -> dict[str, Any]:
         "body": reply.body,
         "until": ticket.asked_at + ticket.lasts,
     }
-
-
-def _marks(people: Collection[str]) -> Array:
-    """Four bytes for each person, sorted: enough to leave most batches closed."""
-    return np.unique(np.array([zlib.crc32(one.encode()) for one in people], np.uint32))
-
-
-def _take_turns(connection: Connection, *, shared: bool) -> None:
-    """Numbers are given before they can be seen: a border must wait for those under way.
-
-    SQLite has one writer at a time, so its numbers are seen in order anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        lock = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
-        connection.execute(sa.select(lock(ADDING)))
-
-
-def _lock_byte(descriptor: int, place: int) -> bool:
-    """Locks one byte of an open file, unless another open file has it; closing it gives it back."""
-    wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

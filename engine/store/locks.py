@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
 from engine.errors import Busy
+from engine.store.home import Home
+
+ADDING = 0x696E6278
+"""Any constant does: PostgreSQL's advisory locks are numbers."""
 
 
 @contextmanager
@@ -36,3 +44,32 @@ def only_one(path: Path) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+def lock_byte(descriptor: int, place: int) -> bool:
+    """Locks one byte of an open file, unless another open file has it; closing it gives it back."""
+    wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+@contextmanager
+def moving(home: Home) -> Iterator[None]:
+    """One process at a time moves waiting rows to the log, or takes them out; others wait."""
+    home.log.mkdir(parents=True, exist_ok=True)
+    with (home.log / ".moving.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def take_turns(connection: Connection, *, shared: bool) -> None:
+    """Numbers are given before they can be seen: a border must wait for those under way.
+
+    SQLite has one writer at a time, so its numbers are seen in order anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        connection.execute(sa.select(lock(ADDING)))

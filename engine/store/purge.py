@@ -122,6 +122,33 @@ def _as_product(home: Home, user: str, text: str) -> str:
     return f"{PRODUCT} = {text} AND ({TARGET} = {text} OR {alone})"
 
 
+def without_person(rows: pl.DataFrame, user: str, *, sold: bool) -> pl.DataFrame:
+    """Rows of any table without a person, as `purge_tables` leaves those that the log holds.
+
+    Args:
+        rows: events, users, products, follows or results.
+        user: the person.
+        sold: whether the table of products has the same id.
+    """
+    theirs = [name for name in (USER, FOLLOWER, FOLLOWEE) if name in rows.columns]
+    rows = (
+        rows.filter(~pl.any_horizontal(pl.col(theirs).eq_missing(pl.lit(user)))) if theirs else rows
+    )
+    if {PRODUCT, ACTION, TARGET} <= set(rows.columns):
+        towards = pl.lit(is_address(user)) | pl.col(ACTION).is_in(TOWARDS_PEOPLE)
+        named = pl.col(TARGET).eq_missing(pl.lit(user)) | (towards & (not sold))
+    elif {PRODUCT, "impressions"} <= set(rows.columns):
+        named = pl.lit(is_address(user) and not sold)
+    else:
+        return rows
+    named &= pl.col(PRODUCT).eq_missing(pl.lit(user))
+    rows = rows.with_columns(pl.when(~named).then(pl.col(PRODUCT)).alias(PRODUCT))
+    if TARGET not in rows.columns:
+        return rows
+    others = ~pl.col(TARGET).eq_missing(pl.lit(user))
+    return rows.with_columns(pl.when(others).then(pl.col(TARGET)).alias(TARGET))
+
+
 def _forget_entries(log: Path, version: int) -> None:
     """Removes all that a table's log holds of earlier versions: changes, checkpoints, halves."""
     for entry in log.iterdir():

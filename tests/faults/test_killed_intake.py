@@ -159,7 +159,7 @@ TABLES = {
     ),
 }
 PLACES = {
-    "events": "append_events",
+    "events": "add_events",
     "users": "upsert",
     "products": "upsert",
     "follows": "add_follows",

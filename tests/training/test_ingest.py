@@ -1,7 +1,7 @@
 """Files become rows of the log: mapped, judged, counted once, and stored in one step."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -13,6 +13,7 @@ from engine.store import eventlog
 from engine.store.home import Home
 from training.ingest import ingest
 from training.layouts import Mapping, change_mapping, load_mapping
+from training.reading import Reading
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = "user_id,product_id,action,occurred_at\n"
@@ -141,6 +142,38 @@ def test_three_formats_store_the_same_events(home, tmp_path):
         for name in ("e.csv", "e.ndjson", "e.parquet")
     ]
     assert [(tally.stored, tally.duplicates) for tally in tallies] == [(2, 0), (0, 2), (0, 2)]
+
+
+def slices(reading, rows):
+    return (part for path in reading.batches for part in pl.read_parquet(path).iter_slices(rows))
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 100])
+def test_an_act_against_one_with_its_id_is_refused_wherever_that_stands(
+    home, tmp_path, monkeypatch, rows_at_once
+):
+    """Within a batch, over batches, and beside the log: one rule."""
+    act = {"event_id": "1", "user_id": "a", "action": "like", "occurred_at": "2024-01-01"}
+    act |= {"product_id": "p"}
+    path = tmp_path / "e.parquet"
+    rows = [act, act | {"user_id": "b", "text": "mine"}, act | {"event_id": "2"}, act]
+    counts = []
+    monkeypatch.setattr(Reading, "frames", lambda self: slices(self, rows_at_once))
+    for given in (rows, rows[1:], rows[::2] + rows[:1]):
+        pl.DataFrame(given).write_parquet(path)
+        counts.append(ingest(home, events=path, now=NOW + timedelta(seconds=len(counts))))
+    tallies = [count.tables["events"] for count in counts]
+    numbers = [(tally.read, tally.stored, tally.duplicates) for tally in tallies]
+    assert numbers == [(4, 2, 1), (3, 0, 2), (3, 0, 3)]
+    named = "event_id is that of row 1, which says something else"
+    known = "event_id is that of a known act, which says something else"
+    an_earlier = "event_id is that of an earlier row, which says something else"
+    assert [dict(tally.quarantined) for tally in tallies] == [{an_earlier: 1}, {known: 1}, {}]
+    told = [[(row["row"], row["reason"]) for row in quarantined(count)] for count in counts[:2]]
+    assert told == [[(2, named)], [(1, known)]]
+    assert "mine" not in counts[0].quarantine.read_text()
+    assert counts[2].quarantine is None
+    assert stored(home, "user_id") == [("a",), ("a",)]
 
 
 def test_reordered_and_repeated_rows_give_the_same_evidence(tmp_path, write):

@@ -188,7 +188,7 @@ rows = st.lists(
             "product_id": st.sampled_from(["p", "q", "pq"]),
             "value": st.sampled_from([None, "0.0", "-0.0", "1.5"]),
             "text": st.one_of(st.none(), st.text(characters, max_size=5)),
-            "event_id": st.sampled_from([None, None, None, "given"]),
+            "event_id": st.none(),
         }
     ),
     min_size=1,
@@ -225,10 +225,49 @@ def test_values_do_not_run_into_each_other():
 
 
 def test_an_id_given_twice_counts_once():
-    first = {"event_id": "1", "user_id": "a"}
-    later = {"event_id": "1", "user_id": "b"}
-    assert judge(first, later)[0].equals(judge(later, first)[0])
-    assert judge(first, later)[0].height == 1
+    act = {"event_id": "1", "user_id": "a"}
+    good, bad = judge(act, act, {"event_id": "2"}, act)
+    assert (good["event_id"].to_list(), bad.height) == (["1", "2"], 0)
+
+
+def test_a_later_row_that_says_something_else_under_an_id_is_refused_by_the_first():
+    first, later = {"event_id": "1", "user_id": "a"}, {"event_id": "1", "user_id": "b"}
+    for rows, stands in (((first, later, first), "a"), ((later, first, first), "b")):
+        good, bad = judge({"action": "lick"}, *rows, {"user_id": ""})
+        assert good["user_id"].to_list() == [stands]
+        assert bad["row"].to_list() == ([1, 3, 5] if stands == "a" else [1, 3, 4, 5])
+        reason = "event_id is that of row 2, which says something else"
+        assert bad.filter(row=3)["reason"].to_list() == [reason]
+
+
+same_ids = st.lists(
+    st.fixed_dictionaries(
+        {
+            "event_id": st.sampled_from(["1", "2"]),
+            "value": st.sampled_from([None, "0.0", "-0.0", "1.5"]),
+            "text": st.sampled_from([None, "", "a", "b"]),
+            "channel": st.sampled_from([None, "a", "b"]),
+        }
+    ),
+    max_size=8,
+)
+
+
+@given(same_ids)
+@settings(max_examples=50, deadline=None)
+def test_of_rows_under_one_id_only_those_that_say_something_else_are_bad(rows):
+    """Told apart here by comparing what was said, row by row."""
+    good, bad = judge(*rows) if rows else (pl.DataFrame(schema=frames.EVENTS.columns), None)
+    said = [
+        (row["event_id"], float(row["value"] or "nan") + 0.0, row["text"] or "", row["channel"])
+        for row in rows
+    ]
+    first = {}
+    for number, row in enumerate(said, 1):
+        first.setdefault(row[0], (number, str(row)))
+    against = [n for n, row in enumerate(said, 1) if str(row) != first[row[0]][1]]
+    assert good["event_id"].to_list() == list(first)
+    assert (bad["row"].to_list() if rows else []) == against
 
 
 def test_a_clock_in_another_zone_is_the_same_clock():

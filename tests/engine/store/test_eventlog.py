@@ -66,6 +66,34 @@ def test_an_event_id_is_stored_once(home):
     assert eventlog.version(home)["events"] == 1
 
 
+def test_what_says_something_else_under_an_id_is_told_and_not_stored(home, monkeypatch):
+    eventlog.append_events(home, events(1, 2))
+    for parts in (100, 1):
+        monkeypatch.setattr(eventlog, "ROWS_AT_ONCE", parts)
+        more = [events(2, 10 * parts), events(1, 10 * parts, user="x"), events(10 * parts)]
+        added = eventlog.add_events(home, pl.concat(more).lazy())
+        assert added.stored == 1
+        told = added.against.select("place", "event_id", "user_id", "first").rows()
+        assert told == [(2, "1", "x", None), (3, str(10 * parts), "x", 1)]
+    stands = eventlog.scan_events(home).select("user_id").unique().collect()
+    assert stands["user_id"].to_list() == ["u"]
+
+
+def test_another_moment_under_a_known_id_is_against_it(home):
+    eventlog.append_events(home, events(1, 2, 3))
+    moved = events(2).with_columns(pl.col("occurred_at") + timedelta(days=400))
+    assert eventlog.add_events(home, moved).against["event_id"].to_list() == ["2"]
+    assert eventlog.add_events(home, events(3, 2, 1)).against.is_empty()
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_no_order_of_arrivals_that_agree_changes_the_log(home, turn):
+    given = pl.concat([events(1, 2, 3), events(3, 4, 2), events(5, 1)])[::turn]
+    for part in (given[:3], given[3:6], given[6:]):
+        assert eventlog.add_events(home, part).against.is_empty()
+    assert eventlog.scan_events(home).sort("event_id").collect().equals(events(1, 2, 3, 4, 5))
+
+
 def test_a_span_of_time_is_half_open(home):
     eventlog.append_events(home, events(0, 1, 2, 3))
     day = timedelta(days=1)
@@ -80,7 +108,7 @@ def test_an_append_in_parts_is_one_change(home, monkeypatch):
     assert eventlog.version(home)["events"] == 1
     assert ids(eventlog.scan_events(home)) == [1, 2, 3, 4, 5, 7, 8, 9]
     nine = eventlog.scan_events(home).filter(event_id="9").collect()
-    assert nine["user_id"].to_list() == ["a"]
+    assert nine["user_id"].to_list() == ["u"]
     assert not list(home.log.glob(".staging-*"))
 
 
