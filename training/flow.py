@@ -46,6 +46,7 @@ from engine.store.forgotten import newest_erasure
 from engine.store.home import Home
 from engine.store.locks import only_one
 from engine.store.versions import champion, sweep, versions
+from training.accounts import describe_accounts
 from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
 from training.learn import Learned, Tick, learn
@@ -179,8 +180,12 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
     return Material(
         pairs,
         _features(attributes, products, _follows(home, events), pairs, recipe),
-        Source(users, products, window, as_of, seed),
+        Source(users, products, window, as_of, seed, _accounts(home, users)),
     )
+
+
+def _accounts(home: Home, users: pl.DataFrame) -> pl.DataFrame | None:
+    return describe_accounts(scan_table(home, "accounts").collect(), users)
 
 
 def _follows(home: Home, events: pl.LazyFrame) -> pl.DataFrame:

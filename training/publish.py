@@ -39,6 +39,7 @@ class Source:
     window: dict[str, Any]
     as_of: datetime
     seed: int
+    accounts: pl.DataFrame | None = None  # where users work, None where nobody says
 
 
 def build_model(
@@ -64,6 +65,7 @@ def build_model(
         metrics=learned.judged.figures,
         window=source.window,
         as_of=source.as_of.isoformat(),
+        accounts=source.accounts,
     )
 
 

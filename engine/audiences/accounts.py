@@ -19,9 +19,9 @@ from engine.audiences.seniority import SEAT, VOICE
 from engine.frames import ACCOUNT, INTEREST, PROBABILITY, SHARE
 from engine.settings import Section
 
-SEATS, CONTACTS = "seats", "contacts"
+SEATS, CONTACTS, PEOPLE = "seats", "contacts", "people"
 CHANCE, UNKNOWN_SHARE, USUAL = "chance", "unknown_share", "usual"
-_LOSS, _TAKEN, _SURE = "loss", "taken", 1 - 1e-9
+_LOSS, _TAKEN, _SURE, _NOTHING = "loss", "taken", 1 - 1e-9, 1e-9
 
 
 def score_accounts(contacts: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +89,8 @@ def _summed(weighed: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     counted = pl.col(CONTACTS).cast(pl.Float64)
     # The best linear guess of a colleague: the account's mean, shrunk by how alike colleagues are.
     usual = (ties * pl.col("liking") + (1 - ties) * everybody[0]) / (ties * counted + 1 - ties)
-    free = (pl.col(SEATS) - pl.col(_TAKEN)).clip(0)
+    left = pl.col(SEATS) - pl.col(_TAKEN)
+    free = pl.when(left > _NOTHING).then(left).otherwise(0.0)
     joined = joined.with_columns(usual.clip(0, 1).alias(USUAL))
     unknown = free * _loss(pl.col(USUAL) * everybody[1])
     joined = joined.with_columns(unknown.alias("unknown"))
@@ -150,7 +151,7 @@ def people_at(sizes: pl.Series) -> pl.Series:
     numbers = plain.str.extract_all(r"\d+(?:\.\d+)?").cast(pl.List(pl.Float64), strict=False)
     least, most = numbers.list.get(0, null_on_oob=True), numbers.list.get(1, null_on_oob=True)
     middle = (least * most.fill_null(least)).sqrt()
-    return middle.set(middle <= 0, None)
+    return middle.set(middle <= 0, None).alias(PEOPLE)
 
 
 def seats_at(people: pl.Series, contacts: pl.Series, group: Section) -> pl.Series:

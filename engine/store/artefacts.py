@@ -103,10 +103,12 @@ class Model:
     window: dict[str, Any] = field(default_factory=dict)
     as_of: str = ""
     targeting: pl.DataFrame | None = None  # tuned, see `engine.operations.targeting`
+    accounts: pl.DataFrame | None = None  # where users work, sorted by account_id
     withheld: Withheld | None = None  # never on disk: who answers puts it beside what it mapped
 
 
 _FRAMES = ("users", "products", "segments", "best", "curves", "holdout")
+_OPTIONAL = ("targeting", "accounts")
 
 
 def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
@@ -133,9 +135,8 @@ def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
         "curves": model.segments.curves,
         "holdout": model.holdout,
     }
-    if model.targeting is not None:
-        frames["targeting"] = model.targeting
-    return arrays, frames
+    maybe = {name: getattr(model, name) for name in _OPTIONAL}
+    return arrays, frames | {name: frame for name, frame in maybe.items() if frame is not None}
 
 
 def save(home: Home, model: Model) -> Path:
@@ -274,8 +275,8 @@ def open_model(home: Home, version: str | None = None) -> Model:
         for name, content in manifest["files"].items()
         if name.endswith(".npy")
     }
-    tuned = ("targeting",) if "targeting.arrow" in manifest["files"] else ()
-    frames = {name: _table(folder / f"{name}.arrow") for name in (*_FRAMES, *tuned)}
+    more = [name for name in _OPTIONAL if f"{name}.arrow" in manifest["files"]]
+    frames = {name: _table(folder / f"{name}.arrow") for name in (*_FRAMES, *more)}
     try:
         model = _assemble(manifest, arrays, frames)
     except KeyError as error:
@@ -323,6 +324,7 @@ def _assemble(
         window=manifest["window"],
         as_of=manifest["as_of"],
         targeting=frames.get("targeting"),
+        accounts=frames.get("accounts"),
     )
 
 
