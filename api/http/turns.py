@@ -72,6 +72,7 @@ class Turns:
         self._inner, self.pace = inner, pace
         self._turns = _Queue(at_once)
         self._idle: deque[_Receiver] = deque()
+        self._most_idle = at_once
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         with self._turns:
@@ -89,16 +90,22 @@ class Turns:
         Raises:
             Empty: they did not come in time.
         """
-        receiver = self._idle.pop() if self._idle else _Receiver()
+        try:
+            receiver = self._idle.pop()
+        except IndexError:
+            receiver = _Receiver()
         self._turns.release()
         try:
             part = receiver.read(stream, size, seconds)
-        except Empty:
+        except BaseException:
             receiver.leave()
             raise
         finally:
             self._turns.acquire()
-        self._idle.append(receiver)
+        if len(self._idle) < self._most_idle:
+            self._idle.append(receiver)
+        else:  # a crowd was here, whose threads would wait for another for ever
+            receiver.leave()
         return part
 
     def _sent(self, body: Iterable[bytes]) -> Iterator[bytes]:

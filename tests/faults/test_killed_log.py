@@ -19,7 +19,9 @@ from engine.store.home import Home
 
 ROOT = Path(__file__).parents[2]
 CYCLES = pytest.mark.parametrize(
-    "cycles", [8, pytest.param(500, marks=pytest.mark.slow)], ids=["few", "many"]
+    "cycles",
+    [8, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    ids=["few", "many"],
 )
 ROWS = 50
 
@@ -81,14 +83,19 @@ def tell(heard):
 began = time.monotonic()
 child, heard = begin([0])
 os.waitpid(child, 0)
-tell(heard)
+assert tell(heard), "without being killed it keeps nothing either"
 lasts = time.monotonic() - began
-for cycle in range(1, cycles + 1):
+cycle = told = 0
+# A busy machine may kill the first of them too early.
+while cycle < cycles or told < cycles / 4 and cycle < 10 * cycles:
+    cycle += 1
     child, heard = begin(range(cycle * 1000, cycle * 1000 + 1000))
     time.sleep(chance.uniform(0, 2 * lasts))
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    lasts *= 0.9 if tell(heard) else 1.1
+    said = len(tell(heard).split())
+    told, lasts = told + said, lasts * (0.9 if said else 1.1)
+print(f"killed {cycle}", file=sys.stderr)
 """
 """Everything is loaded once; the processes that die are forks of one that has computed nothing."""
 
@@ -110,15 +117,15 @@ def batch(number: int) -> pl.DataFrame:
     )
 
 
-def killed(home: Home, way: str, cycles: int) -> list[int]:
-    """Numbers of the batches whose writers said that they were kept, before they were killed."""
+def killed(home: Home, way: str, cycles: int) -> tuple[list[int], int]:
+    """Numbers of the batches whose writers said that they were kept; how many were killed."""
     # Forks have none of polars' threads: it must not have started any.
     environment = os.environ | {"PYTHONPATH": str(ROOT), "POLARS_MAX_THREADS": "1"}
     command = [sys.executable, "-c", LOADED, str(home.root), way, str(cycles)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=3000
-    )
-    return [int(line) for line in done.stdout.splitlines()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    *complaints, last = done.stderr.splitlines()
+    assert (done.returncode, complaints) == (0, []), done.stderr[-3000:]
+    return [int(line) for line in done.stdout.splitlines()], int(last.split()[1])
 
 
 def kept(home: Home) -> dict[int, int]:
@@ -140,12 +147,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def test_what_was_told_as_kept_is_there_once_and_whole(home: Home, way: str, cycles: int) -> None:
     """Each is killed at a moment drawn from about twice the time that an undisturbed one takes."""
     with open_catalog(home):
-        said = killed(home, way, cycles)
+        said, kills = killed(home, way, cycles)
     compact(home)
     found = kept(home)
-    print(f"{way}: {cycles} killed, {len(said)} batches told as kept, {len(found)} found")
-    assert len(said) > cycles / 8
+    assert len(said) > cycles / 4
+    print(f"{way}: {kills} killed, {len(said)} batches told as kept, {len(found)} found")
     assert set(said) <= set(found)
     assert set(found.values()) == {ROWS}, "a part of a batch can be seen"
     # One more may be durable for each kill, its word lost on the way.
-    assert len(found) <= len(said) + cycles
+    assert len(found) <= len(said) + kills

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from werkzeug.exceptions import ClientDisconnected
 
+from api.http.turns import Pace, Turns
 from engine.operations.keys import SCOPES, create_key
 from engine.store import artefacts, versions
 from engine.store.home import Home
@@ -38,8 +41,7 @@ def home_in(folder: Path, toml: str, *, users: int) -> Home:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    hasty = "[server]\nheader_read_seconds = 1.0\nbody_read_seconds = 1.0\n"
-    hasty += "stalled_send_seconds = 1.0\n"
+    hasty = "[server]\nbody_read_seconds = 2.0\n"
     return home_in(tmp_path_factory.mktemp("hasty"), hasty, users=600)
 
 
@@ -59,7 +61,7 @@ def begun(key: str, *more: str) -> bytes:
     return head("/v1/events", key, "Content-Type: application/json", "Content-Length: 500", *more)
 
 
-def test_nobody_waits_for_bodies_that_do_not_come(server: Served, key: str) -> None:
+def test_bodies_that_do_not_come_are_cut_off_and_others_served(server: Served, key: str) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(server)) for _ in range(60)]
         began = time.monotonic()
@@ -74,12 +76,12 @@ def test_nobody_waits_for_bodies_that_do_not_come(server: Served, key: str) -> N
     assert [one.status for one in fast] == [200, 200]
     # Who is found beside the first that took too long is told that the body ended.
     assert 408 in {one.status for one in cut} <= {400, 408}
-    assert max(one.seconds for one in fast) < min(one.seconds for one in cut)
+    assert min(one.seconds for one in cut) > 2
 
 
 def test_bodies_that_do_not_come_hold_no_turn(tmp_path: Path) -> None:
     """Many more of them than the server computes at a time, none of them cut off meanwhile."""
-    patient = "[server]\nbody_read_seconds = 20.0\nshutdown_seconds = 1\n"
+    patient = "[server]\nbody_read_seconds = 120.0\nshutdown_seconds = 1\n"
     home = home_in(tmp_path, patient, users=600)
     key = create_key(home, name="tests", scopes=SCOPES)
     with served(home) as server, ExitStack() as stack:
@@ -93,7 +95,7 @@ def test_bodies_that_do_not_come_hold_no_turn(tmp_path: Path) -> None:
 
 
 def test_a_body_that_comes_slowly_but_comes_is_read(server: Served, key: str) -> None:
-    """Five times as long as a body may rest, and steadily."""
+    """For longer than a body may rest, and steadily."""
     body = json.dumps([ROW | {"text": "t" * 60_000}] * 6).encode()
     with connect(server) as connection:
         began = time.monotonic()
@@ -115,6 +117,41 @@ def test_half_a_body_uses_up_no_key(server: Served, key: str) -> None:
         answer(connection, time.monotonic())
     again = send(server, request)
     assert (again.status, json.loads(again.body)["accepted"]) == (200, 4)
+
+
+class Line:
+    """A body of which nothing comes until the line breaks."""
+
+    def __init__(self, broken: threading.Event, error: Exception | None) -> None:
+        self._broken, self._error = broken, error
+
+    def read(self, size: int) -> bytes:
+        assert self._broken.wait(60)
+        if self._error is not None:
+            raise self._error
+        return b""
+
+
+def test_a_crowd_whose_lines_break_leaves_no_threads() -> None:
+    def inner(environ: dict[str, Any], start: object) -> list[bytes]:
+        with suppress(ClientDisconnected, ConnectionError):
+            environ["wsgi.input"].read(500)
+        return []
+
+    turns = Turns(inner, at_once=4, pace=Pace(60, slowest=1, stalled=60))
+    before, broken = threading.active_count(), threading.Event()
+    asked = {"CONTENT_LENGTH": "500", "SERVER_PORT": "1"}
+    crowd = [
+        threading.Thread(target=turns, args=[asked | {"wsgi.input": Line(broken, error)}, None])
+        for error in [None, ConnectionResetError()] * 20
+    ]
+    for one in crowd:
+        one.start()
+    assert eventually(lambda: threading.active_count() == before + 2 * len(crowd), 60)
+    broken.set()
+    for one in crowd:
+        one.join()
+    assert eventually(lambda: threading.active_count() <= before + 4, 60)
 
 
 def stall(server: Served, key: str, path: str) -> socket.socket:
@@ -157,8 +194,8 @@ def test_three_kinds_of_slow_clients_at_once_fail_nobody(tmp_path: Path) -> None
     home = home_in(tmp_path, "", users=100_000)
     key = create_key(home, name="tests", scopes=SCOPES)
     with served(home) as server:
+        quiet = [fast(server, key) for _ in range(200)]
         crowd = Crowd(server, key)
-        quiet = [fast(server, key) for _ in range(50)]
         crowd.start()
         time.sleep(2)
         loud = []
@@ -170,11 +207,14 @@ def test_three_kinds_of_slow_clients_at_once_fail_nobody(tmp_path: Path) -> None
     print(
         f"\nasked {len(loud)}, failed {loud.count(None)}, p99 {tail(quiet):.1f} ms without and "
         f"{tail(loud):.1f} ms with them; {crowd.cut} cut off, heads after {crowd.longest[0]:.1f} s "
-        f"at most, bodies after {crowd.longest[1]:.1f} s, readers after {crowd.longest[2]:.1f} s"
+        f"at most, bodies after {crowd.longest[1]:.1f} s, readers after {crowd.longest[2]:.1f} s; "
+        f"looked at every {crowd.late:.1f} s at least"
     )
     assert None not in loud
     assert crowd.cut > 200
-    assert max(crowd.longest) < 30
+    late = crowd.late + tail(loud) / 1000  # by which this machine was slow itself
+    assert max(crowd.longest) < 15 + late
+    assert tail(loud) < 2 * tail(quiet) + 500, "who waits for a slow client waits for seconds"
     assert left, "threads that waited for slow clients are still there"
 
 
@@ -204,7 +244,7 @@ class Crowd(threading.Thread):
         super().__init__()
         self._server, self._key = server, key
         self.until = time.monotonic() + 70
-        self.cut, self.longest = 0, [0.0, 0.0, 0.0]
+        self.cut, self.longest, self.late = 0, [0.0, 0.0, 0.0], 0.0
 
     def run(self) -> None:
         kinds = [*([0, 1] * 96), *([2] * 8)]
@@ -213,6 +253,7 @@ class Crowd(threading.Thread):
         for tick in itertools.count():
             if time.monotonic() > self.until:
                 break
+            began = time.monotonic()
             time.sleep(0.2)
             feed = time.monotonic() - fed > 10
             fed = time.monotonic() if feed else fed
@@ -225,6 +266,7 @@ class Crowd(threading.Thread):
                     self.longest[kinds[at]] = max(self.longest[kinds[at]], time.monotonic() - since)
                     connection.close()
                     open_since[at] = (self._begin(kinds[at]), time.monotonic())
+            self.late = max(self.late, time.monotonic() - began)
         now = time.monotonic()
         for kind, (connection, since) in zip(kinds, open_since, strict=True):
             self.longest[kind] = max(self.longest[kind], now - since)
@@ -235,13 +277,14 @@ class Crowd(threading.Thread):
             return stall(self._server, self._key, AUDIENCE)
         connection = connect(self._server)
         connection.sendall(begun(self._key) if kind else b"GET /healthz HT")
+        connection.setblocking(False)  # a socket with a timeout waits even where it is told not to
         return connection
 
     def _gone(self, connection: socket.socket, kind: int) -> bool:
         if kind == 2:
             return ended(connection)
         try:
-            return connection.recv(1 << 16, socket.MSG_DONTWAIT) == b""
+            return connection.recv(1 << 16) == b""
         except BlockingIOError:
             return False
         except OSError:
