@@ -17,7 +17,7 @@ import structlog
 from flask import Flask
 
 from api import problems
-from api.http import access, consent, docs, health, intake, plans, products, users
+from api.http import access, accounts, consent, docs, health, intake, plans, products, users
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
 from api.http.desk import Desk
@@ -71,6 +71,7 @@ def create_app(
     hatch = _hatch(home, chosen["intake"])
     nouns = [
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
+        accounts.routes(desk),
         users.routes(desk, newcomers_of),
         consent.routes(home),
         intake.routes(hatch),

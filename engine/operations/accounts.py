@@ -214,7 +214,7 @@ def _reason(row: dict[str, Any], address: list[dict[str, Any]]) -> str:
     return ", ".join(said) or "many contacts, each a little"
 
 
-def account_rows(model: Model, answer: dict[str, Any]) -> pl.DataFrame:
+def account_rows(answer: dict[str, Any]) -> pl.DataFrame:
     """The accounts of an answer as a table: one row for each contact to address, best first."""
     rows = [
         {f.RANK: rank, **{name: one[name] for name in (f.ACCOUNT, *TOLD)}}
@@ -289,3 +289,13 @@ def similar_accounts(
         .select(f.ACCOUNT, *TOLD, f.SCORE, CONTACTS, "parts")
         .to_dicts(),
     }
+
+
+def alike_rows(answer: dict[str, Any]) -> pl.DataFrame:
+    """The accounts of an answer of `similar_accounts` as a table, the most alike first."""
+    rows = [
+        {f.RANK: rank, **{name: one[name] for name in (f.ACCOUNT, *TOLD, f.SCORE, CONTACTS)}}
+        for rank, one in enumerate(answer["accounts"], 1)
+    ]
+    schema = {f.RANK: pl.UInt32, **dict.fromkeys((f.ACCOUNT, *TOLD), pl.String)}
+    return pl.DataFrame(rows, schema=schema | {f.SCORE: pl.Float64, CONTACTS: pl.UInt32})

@@ -18,6 +18,8 @@ from engine.audiences import build
 from engine.store.artefacts import Array, Head, Model, Seen, Segments
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
+CITIES = ("tehran", "shiraz", "tabriz", "rasht")
+TITLES = ("Staff", "VP Sales", "manager", None, "CEO")
 FIRST = "کتابِ شعر/۱ 🌸"
 """One product's id is Persian, has a slash, a space and an emoji."""
 
@@ -62,7 +64,8 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
     )
     return Model(
         version=version,
-        users=people,
+        users=_working(people),
+        accounts=_accounts(_working(people)),
         products=things,
         embeddings=embeddings,
         **heads,
@@ -89,7 +92,35 @@ def _people(random: np.random.Generator, taste: Array) -> pl.DataFrame:
             ),
             "last_at": pl.Series([AS_OF] * rows).cast(pl.Datetime("us", "UTC")),
             "channels": [["telegram"] if row % 2 else ["instagram", "x"] for row in range(rows)],
-            "city": [("tehran", "shiraz", "tabriz", "rasht")[number] for number in taste],
+            "city": [CITIES[number] for number in taste],
+        }
+    )
+
+
+def _working(people: pl.DataFrame) -> pl.DataFrame:
+    """Two users in three work somewhere: account k has people of taste k % 4, whose city it is."""
+    row = pl.int_range(pl.len())
+    place = pl.col("city").replace_strict(CITIES, range(4), return_dtype=pl.Int64)
+    account = "a" + (row % 15 * 4 + place).cast(pl.String).str.zfill(2)
+    title = (row // 15 % len(TITLES)).replace_strict(range(len(TITLES)), TITLES)
+    works = row % 3 < 2
+    return people.with_columns(
+        pl.when(works).then(account).alias("account_id"),
+        pl.when(works).then(title).alias("seniority"),
+    )
+
+
+def _accounts(users: pl.DataFrame) -> pl.DataFrame:
+    known = users["account_id"].drop_nulls().unique().sort()
+    number = known.str.slice(1).cast(pl.Int64)
+    return pl.DataFrame(
+        {
+            "account_id": known,
+            "name": "Company " + number.cast(pl.String),
+            "industry": [("software", "retail", "health", "media")[at % 4] for at in number],
+            "size": [("51-200", "10", "5,001-10,000", None)[at % 7 % 4] for at in number],
+            "region": [("north", "south")[at % 2] for at in number],
+            "people": pl.Series([(101.0, 10.0, 7071.0, None)[at % 7 % 4] for at in number]),
         }
     )
 

@@ -73,6 +73,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "/v1/events": {"user_id": "a", "action": "post", "occurred_at": "2026-01-02"},
     "/v1/users": {"user_id": "a"},
     "/v1/products": {"product_id": "a"},
+    "/v1/accounts": {"account_id": "a"},
     "/v1/follows": {"follower_id": "a", "followee_id": "b"},
     "/v1/results": {
         "date": "2026-01-02",
@@ -177,6 +178,7 @@ CODES = {
     ("/v1/products/{product_id}/curve", "get"): SCOPED,
     ("/v1/products/{product_id}/audience", "get"): f"{SCOPED} 406",
     ("/v1/products/{product_id}/channels", "get"): SCOPED,
+    ("/v1/products/{product_id}/accounts", "get"): SCOPED,
     ("/v1/products/{product_id}/schedule", "get"): SCOPED,
     ("/v1/users/{user_id}/segments", "get"): SCOPED,
     ("/v1/users:segments", "post"): f"{SCOPED} 400 408 413 415",
