@@ -115,6 +115,11 @@ PRODUCTS = Schema(
 FOLLOWS = Schema("follows", {FOLLOWER: pl.String, FOLLOWEE: pl.String})
 """One row is one directed tie."""
 
+RECORDED_FOLLOWS = Schema(
+    "follows", {**FOLLOWS.columns, RECORDED: UTC}, FOLLOWS.optional | {RECORDED}
+)
+"""Ties as the log keeps them: `recorded_at` is when they came."""
+
 RESULTS = Schema(
     "results",
     {

@@ -39,9 +39,9 @@ from engine.privacy.consent import PROFILE
 from engine.signals.evidence import user_activity, weigh_events
 from engine.signals.exposures import passed_over
 from engine.signals.integrity import cap_weights
-from engine.signals.ties import told_ties
+from engine.signals.ties import standing_ties
 from engine.store.artefacts import Model, open_model, save
-from engine.store.eventlog import scan_events, scan_table, version
+from engine.store.eventlog import scan_events, scan_table, scan_ties, version
 from engine.store.forgotten import newest_erasure
 from engine.store.home import Home
 from engine.store.locks import only_one
@@ -189,10 +189,8 @@ def _accounts(home: Home, users: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def _follows(home: Home, events: pl.LazyFrame) -> pl.DataFrame:
-    """The follows table, and who followed whom by acts."""
-    told = told_ties(events, distinct=True)
-    table = scan_table(home, "follows").select(told.columns).collect()
-    return pl.concat([table.cast(pl.String), told])
+    """Ties of the follows table and of acts, without those that acts took back."""
+    return standing_ties(events, scan_ties(home), distinct=True)
 
 
 def _capped(home: Home, pairs: Pairs) -> Pairs:

@@ -273,7 +273,7 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
         if name in eventlog.KEYS:
             stored = eventlog.upsert(job.home, name, type_attributes(rows, eventlog.KINDS[name]))
         elif name == "follows":
-            stored = eventlog.add_follows(job.home, rows)
+            stored = eventlog.add_follows(job.home, rows, now=job.now)
         else:
             found = record_results(job.home, [rows], now=job.now)
             stored, corrected = found.stored, found.correction

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.frames import EVENTS, FOLLOWS, RESULTS, Schema
+from engine.frames import EVENTS, FOLLOWS, RECORDED, RESULTS, Schema
+from engine.frames import UTC as MOMENT
 from engine.operations.consent import admit
 from engine.operations.quarantine import keep_aside, refused_for_ids
 from engine.operations.replies import answer_once
@@ -107,6 +108,8 @@ def _taken(
     kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
     reply = answer(judged, kept)
     good = judged.good if kept else judged.good.clear()
+    if delivery.kind is FOLLOWS:
+        good = good.with_columns(pl.lit(now, MOMENT).alias(RECORDED))
     rows, _ = admit(inbox.home, delivery.kind.name, good)
     inbox.add(delivery.kind.name, rows, delivery.ticket, reply)
     return reply
@@ -173,7 +176,7 @@ def _move(home: Home, name: str, part: list[Batch], origin: str) -> dict[str, in
 def _moved(home: Home, name: str, part: list[Batch], origin: str) -> int:
     frames = _admitted(home, name, part)
     if name == FOLLOWS.name:
-        return eventlog.add_follows(home, pl.concat(frames))
+        return eventlog.add_follows(home, pl.concat(frames, how="diagonal"))
     if name == RESULTS.name:
         steps = (origin, [batch.id for batch in part])
         return results.record_results(home, frames, now=datetime.now(UTC), steps=steps).stored

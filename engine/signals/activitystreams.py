@@ -57,7 +57,8 @@ def read_activity(activity: Mapping[str, Any], name_act: Namer | None = None) ->
     `Like`, `Dislike`, `Announce` (share), `View`, `Follow`, `Block`, `Flag` (report) and `Undo` act
     on their object. `Create` is a `post` of a Note, an `upload` of an Image or Video, a `question`
     of a Question, and a `comment` where the object answers another. A followed or blocked object is
-    both product and target user, since an id does not say which it is. The text loses its markup.
+    both product and target user, since an id does not say which it is, and an `Undo` that holds a
+    `Follow` names whom it followed. The text loses its markup.
 
     What an `Undo` takes back may be embedded without an id. It is then found by the id that
     `name_act` makes of its content, and refused where there is no `name_act`, where it does not
@@ -95,7 +96,7 @@ def _with_named_object(activity: Mapping[str, Any], name_act: Namer) -> Mapping[
     row = read_activity({**act, "actor": actor})
     if isinstance(row, str) or not all(isinstance(said, str) for said in row.values()):
         return activity
-    return {**activity, "object": name_act(row) or act}
+    return {**activity, "object": {**act, "id": name_act(row)}}
 
 
 def _acted(activity: Mapping[str, Any], kind: str) -> Row | str:
@@ -108,7 +109,10 @@ def _acted(activity: Mapping[str, Any], kind: str) -> Row | str:
     if named is None:
         return "object is missing" if about is None else f"object of {kind} has no id"
     if kind == "Undo":
-        return {ACTION: ACTS[kind], OBJECT: named}
+        whom = {}
+        if isinstance(about, Mapping) and _kind(about) == "Follow":
+            whom = {TARGET: _id(about.get("object"))}
+        return {ACTION: ACTS[kind], OBJECT: named, **whom}
     row: Row = {ACTION: ACTS[kind], PRODUCT: named}
     if kind in PEOPLE:
         row[TARGET] = named

@@ -1,38 +1,89 @@
-"""Who follows whom, as acts tell it: follows of people that still stand.
+"""Who follows whom: ties of the follows table and of acts, as far as later acts let them stand.
 
-In: events. Out: ties, as the follows table has them. Never: a tie of somebody with themselves.
+In: events, and the follows table. Out: ties that stand. Never: a tie of somebody with themselves
+that acts tell, or one that was taken back.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
-from engine.frames import ACTION, AT, FOLLOWEE, FOLLOWER, TARGET, USER
-from engine.signals.undo import live_events
+from engine import frames
+from engine.frames import ACTION, AT, EVENT, FOLLOWEE, FOLLOWER, OBJECT, RECORDED, TARGET, USER
+from engine.signals.undo import UNDO, live_events
 
 FOLLOW, BLOCK = "follow", "block"
+TIE = (FOLLOWER, FOLLOWEE)
+MADE, ENDED = "made", "ended"
+BEFORE = pl.lit(datetime(1, 1, 1, tzinfo=UTC), frames.UTC)
+"""When ties came of which no moment is known: any act about them is later."""
 
 
-def told_ties(events: pl.LazyFrame, *, distinct: bool = False) -> pl.DataFrame:
-    """follower_id, followee_id: each tie once, sorted by both.
+def standing_ties(
+    events: pl.LazyFrame, table: pl.LazyFrame | None = None, *, distinct: bool = False
+) -> pl.DataFrame:
+    """follower_id, followee_id: each tie that stands once, sorted by both.
 
-    A follow that was undone tells no tie, nor one after which the follower blocked the same
-    person; of a follow and a block at one moment the block holds. `distinct` as in `live_events`.
+    A tie is made by a follow that was not undone, or came in the follows table. It ends where its
+    follower later blocks the same person or takes the follow back; of both at one moment the end
+    holds. A follow after that makes it again; the same row of the table, handed in again, does not.
+
+    Taken back is a follow that an `undo` names by its event id, and the tie to whomever an `undo`
+    names as target while it names no other act of the same user that is known.
+
+    Args:
+        events: acts of the log.
+        table: follower_id, followee_id, and `recorded_at`, when the tie came; null is before all.
+        distinct: as in `live_events`.
     """
-    if TARGET not in events.collect_schema().names():
-        return pl.DataFrame(schema={FOLLOWER: pl.String, FOLLOWEE: pl.String})
-    about = pl.col(TARGET).is_not_null() & (pl.col(TARGET) != pl.col(USER))
-    acts = live_events(events, distinct=distinct).filter(
-        pl.col(ACTION).is_in([FOLLOW, BLOCK]) & about
-    )
+    told = [_made(events, distinct), _blocked(events, distinct), *_undone(events)]
+    if table is not None:
+        came = pl.coalesce(RECORDED, BEFORE)
+        told.append(table.select(*TIE, came.alias(MADE), pl.lit(None, frames.UTC).alias(ENDED)))
     return (
-        acts.group_by(USER, TARGET)
-        .agg(pl.col(AT).filter(pl.col(ACTION) == act).max().alias(act) for act in (FOLLOW, BLOCK))
+        pl.concat(told)
+        .group_by(TIE)
+        .agg(pl.col(MADE, ENDED).max())
         .filter(
-            pl.col(FOLLOW).is_not_null()
-            & (pl.col(BLOCK).is_null() | (pl.col(FOLLOW) > pl.col(BLOCK)))
+            pl.col(MADE).is_not_null() & (pl.col(ENDED).is_null() | (pl.col(MADE) > pl.col(ENDED)))
         )
-        .select(pl.col(USER).alias(FOLLOWER), pl.col(TARGET).alias(FOLLOWEE))
-        .sort(FOLLOWER, FOLLOWEE)
+        .select(TIE)
+        .sort(TIE)
         .collect()
     )
+
+
+def _acts(events: pl.LazyFrame, action: str) -> pl.LazyFrame:
+    if TARGET not in events.collect_schema().names():
+        return events.with_columns(pl.lit(None, pl.String).alias(TARGET)).limit(0)
+    about = pl.col(TARGET).is_not_null() & (pl.col(TARGET) != pl.col(USER))
+    return events.filter((pl.col(ACTION) == action) & about)
+
+
+def _as_ties(acts: pl.LazyFrame, what: str) -> pl.LazyFrame:
+    moments = {MADE: pl.lit(None, frames.UTC), ENDED: pl.lit(None, frames.UTC), what: pl.col(AT)}
+    named = (moment.cast(frames.UTC).alias(name) for name, moment in moments.items())
+    return acts.select(pl.col(USER).alias(FOLLOWER), pl.col(TARGET).alias(FOLLOWEE), *named)
+
+
+def _made(events: pl.LazyFrame, distinct: bool) -> pl.LazyFrame:
+    return _as_ties(_acts(live_events(events, distinct=distinct), FOLLOW), MADE)
+
+
+def _blocked(events: pl.LazyFrame, distinct: bool) -> pl.LazyFrame:
+    return _as_ties(_acts(live_events(events, distinct=distinct), BLOCK), ENDED)
+
+
+def _undone(events: pl.LazyFrame) -> list[pl.LazyFrame]:
+    """Ties whose follow was taken back, by its id or by the name of the person."""
+    if not {EVENT, OBJECT, TARGET} <= set(events.collect_schema().names()):
+        return []
+    undos = events.filter((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null())
+    undos = undos.select(USER, pl.col(OBJECT, TARGET).cast(pl.String), AT).collect().lazy()
+    followed = _acts(events, FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT), TARGET)
+    by_id = undos.drop(TARGET).join(followed, on=[USER, OBJECT])
+    others = events.filter(pl.col(ACTION) != FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT))
+    by_name = undos.filter(pl.col(TARGET).is_not_null()).join(others, on=[USER, OBJECT], how="anti")
+    return [_as_ties(acts, ENDED) for acts in (by_id, by_name)]

@@ -32,6 +32,8 @@ from engine.frames import (
     FOLLOWS,
     PRODUCT,
     PRODUCTS,
+    RECORDED,
+    RECORDED_FOLLOWS,
     RECORDED_RESULTS,
     RESULTS,
     USER,
@@ -49,6 +51,9 @@ Step = tuple[str, int]
 """Who brings rows in steps, and the number of a step; a table notes the last one of each."""
 KEYS = {USERS.name: USER, PRODUCTS.name: PRODUCT, ACCOUNTS.name: ACCOUNT}
 KINDS = {kind.name: kind for kind in (EVENTS, USERS, PRODUCTS, ACCOUNTS, FOLLOWS, RESULTS)}
+
+RECORDING = {kind.name: kind for kind in (RECORDED_RESULTS, RECORDED_FOLLOWS)}
+"""Tables that note when rows came: files from before a column joined hold nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,13 @@ def scan_table(home: Home, name: str) -> pl.LazyFrame:
     Raises:
         UnknownEntity: there is no such table.
     """
-    return _scan(name, _files(table_path(home, name)))
+    rows = _scan(name, _files(table_path(home, name)))
+    return rows.select(list(FOLLOWS.columns)) if name == FOLLOWS.name else rows
+
+
+def scan_ties(home: Home) -> pl.LazyFrame:
+    """The table of follows, with the moment `recorded_at` when each came; null where unknown."""
+    return _scan(FOLLOWS.name, _files(table_path(home, FOLLOWS.name)))
 
 
 def scan_added(home: Home, since: int | None) -> pl.LazyFrame:
@@ -156,11 +167,10 @@ def _files(path: Path, version: int | None = None) -> list[str]:
 def _scan(name: str, files: list[str]) -> pl.LazyFrame:
     # Not `scan_delta`: it looks for the files under a quoted path, which a home with a space or a
     # letter beyond ASCII does not have, and it sees what was added between two reads.
-    kept = RECORDED_RESULTS if name == RESULTS.name else KINDS[name]
+    kept = RECORDING.get(name, KINDS[name])
     if not files:
         return pl.LazyFrame(schema=kept.columns)
-    if name == RESULTS.name:
-        # Files from before a column joined the schema hold nothing of it.
+    if name in RECORDING:
         whole = dict(kept.columns)
         return pl.scan_parquet(files, glob=False, schema=whole, missing_columns="insert")
     return pl.scan_parquet(files, glob=False)
@@ -198,12 +208,21 @@ def upsert(home: Home, name: str, rows: pl.DataFrame, *, step: Step | None = Non
     return changed
 
 
-def add_follows(home: Home, follows: pl.DataFrame) -> int:
-    """Adds directed ties that are not there yet; returns how many were new."""
+def add_follows(home: Home, follows: pl.DataFrame, *, now: datetime | None = None) -> int:
+    """Adds directed ties that are not there yet; returns how many were new.
+
+    Args:
+        home: whose log grows.
+        follows: ties; where column `recorded_at` is there, it is when each came.
+        now: when those came of which it is not known; without it they came before every act.
+    """
     columns = list(FOLLOWS.columns)
-    frames.check(follows, FOLLOWS)
+    given = frames.check(follows, FOLLOWS).lazy()
+    if RECORDED not in follows.columns:
+        given = given.with_columns(pl.lit(now, frames.UTC).alias(RECORDED))
+    given = given.group_by(columns).agg(pl.col(RECORDED).min())
     with writing(home):
-        known, given = scan_table(home, FOLLOWS.name), follows.select(columns).unique().lazy()
+        known = scan_table(home, FOLLOWS.name)
         for column in columns:
             given = without_forgotten(home, given, column)
         fresh = given.join(known, on=columns, how="anti")

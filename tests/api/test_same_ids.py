@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.operations.intake import compact
-from engine.store.eventlog import scan_table
+from engine.signals.ties import standing_ties
+from engine.store.eventlog import scan_events, scan_table, scan_ties
 from tests.api.conftest import Asker
 from tests.api.handed import act, home_of
 
@@ -50,3 +52,16 @@ def test_a_row_against_an_earlier_one_of_its_request_comes_back(ask: Asker, form
         assert answer.json["refused"] == [{"index": 2, "field": "event_id", "reason": reason}]
     assert ask.post("/v1/events", json=[one, one], headers=strict).json["repeated"] == 1
     assert compact(home_of(ask)) == {"events": 2}
+
+
+def test_a_tie_that_was_handed_in_is_taken_back_by_a_later_undo_of_its_follow(ask: Asker) -> None:
+    ties = [{"follower_id": "a", "followee_id": name} for name in ("b", "c", "d")]
+    ask.post("/v1/follows", json=ties)
+    moments = [datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (-3600, 60)]
+    for whom, at in zip("bc", moments, strict=True):
+        follow = {"type": "Follow", "object": whom, "published": "2025-01-01T00:00:00Z"}
+        undo = {"type": "Undo", "actor": "a", "object": follow, "published": at.isoformat()}
+        assert ask.post("/v1/events", json=[undo]).json["accepted"] == 1
+    compact(home_of(ask))
+    found = standing_ties(scan_events(home_of(ask)), scan_ties(home_of(ask)), distinct=True)
+    assert found.rows() == [("a", "b"), ("a", "d")], "b was unfollowed before the tie came"

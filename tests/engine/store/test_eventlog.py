@@ -139,6 +139,17 @@ def test_what_was_added_after_a_change_is_found_whenever_it_happened(home):
         assert ids(eventlog.scan_added(home, since)) == [1, 5, 6, 9]
 
 
+def test_a_tie_is_kept_once_with_the_moment_it_came_first(home):
+    tie = pl.DataFrame({"follower_id": ["a", "a"], "followee_id": ["b", "b"]})
+    came = tie.with_columns(recorded_at=pl.Series([START + timedelta(days=2), START]))
+    assert eventlog.add_follows(home, tie[:1].with_columns(follower_id=pl.lit("c"))) == 1
+    assert eventlog.add_follows(home, came) == 1
+    assert eventlog.add_follows(home, tie, now=START + timedelta(days=9)) == 0
+    found = eventlog.scan_ties(home).sort("follower_id").collect()
+    assert found.rows() == [("a", "b", START), ("c", "b", None)]
+    assert eventlog.scan_table(home, "follows").collect().columns == tie.columns
+
+
 def test_an_event_without_an_id_is_refused(home):
     with pytest.raises(FrameError, match="event_id"):
         eventlog.append_events(home, events(1).with_columns(event_id=pl.lit(None, pl.String)))
