@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -76,7 +76,10 @@ class KeyRing:
 
 
 class Counts(Storage):
-    """Counters of one process: the library's own start a thread for every request or so."""
+    """Counters of one process: the library's own start a thread for every request or so.
+
+    Moments are those of the monotonic clock: a clock that is set back shall lock nobody out.
+    """
 
     STORAGE_SCHEME = ["mokhatab"]  # noqa: RUF012 the library declares it so
 
@@ -91,7 +94,7 @@ class Counts(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Counts; the first of a window says when it ends."""
-        now = time.time()
+        now = time.monotonic()
         with self._lock:
             count, until = self._counts.get(key, (0, 0.0))
             if now >= until:
@@ -103,10 +106,10 @@ class Counts(Storage):
 
     def get(self, key: str) -> int:
         count, until = self._counts.get(key, (0, 0.0))
-        return count if time.time() < until else 0
+        return count if time.monotonic() < until else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._counts.get(key, (0, time.time()))[1]
+        return self._counts.get(key, (0, time.monotonic()))[1]
 
     def check(self) -> bool:
         return True
@@ -127,6 +130,7 @@ class Meter:
         quota = per_minute if address else max(1, math.ceil(per_minute * share))
         self._limit = RateLimitItemPerMinute(quota, namespace=policy)
         self._window = FixedWindowRateLimiter(storage_from_string(address) if address else Counts())
+        self._clock = time.time if address else time.monotonic
         self._policy = policy
         self.policy = f'"{policy}";q={quota};w=60'
 
@@ -134,7 +138,7 @@ class Meter:
         """Counts one: whether it is within the limit, the `RateLimit` header, seconds to wait."""
         within = self._window.hit(self._limit, name)
         reset, remaining = self._window.get_window_stats(self._limit, name)
-        wait = max(1, math.ceil(reset - time.time()))
+        wait = max(1, math.ceil(reset - self._clock()))
         return within, f'"{self._policy}";r={max(0, remaining)};t={wait}', wait
 
 
@@ -203,24 +207,19 @@ class Gate:
             within, _, wait = self.failures.count(request.remote_addr or "unknown")
             if not within:
                 return _too_many(self.failures.policy, wait)
-        challenge = 'Bearer realm="mokhatab"' + (', error="invalid_token"' if given else "")
-        detail = "this key is not known, or was revoked" if given else "send a key"
-        return problems.problem(
-            401,
-            "Who asks?",
-            f"{detail}: `Authorization: Bearer mk_…`; `mokhatab keys create` makes one",
-            headers={"WWW-Authenticate": challenge},
-        )
+        return _unauthorised(given=given)
 
 
 def asking(home: Home) -> Actor:
     """Who acts in this request: the key's member, or the key itself as a platform.
 
-    Raises:
-        UnknownEntity: the member was removed a moment ago.
+    The request ends with 401 where the member was removed a moment ago.
     """
     caller: Caller = g.caller
-    return actor_of_key(home, caller.key)
+    try:
+        return actor_of_key(home, caller.key)
+    except UnknownEntity:
+        abort(_unauthorised(given=True))
 
 
 def bounds_here() -> Bounds | None:
@@ -244,6 +243,17 @@ def install(app: Flask, gate: Gate) -> None:
     """Puts the gate before every route of the application."""
     app.before_request(gate.check)
     app.after_request(gate.tell)
+
+
+def _unauthorised(*, given: bool) -> Response:
+    challenge = 'Bearer realm="mokhatab"' + (', error="invalid_token"' if given else "")
+    detail = "this key is not known, or was revoked" if given else "send a key"
+    return problems.problem(
+        401,
+        "Who asks?",
+        f"{detail}: `Authorization: Bearer mk_…`; `mokhatab keys create` makes one",
+        headers={"WWW-Authenticate": challenge},
+    )
 
 
 def _lacking(scope: str | None) -> Response:
