@@ -113,11 +113,10 @@ def _members(size: int) -> Array:
 def _means(count: Array, brought: Array, members: Array, prior: float) -> Array:
     """(2 ** channels,): what a path of each set brings, drawn towards a sum of parts."""
     seen = count > 0
-    root = np.sqrt(count[seen])
-    # a whisper of a ridge: channels that never part share what they bring
-    around = (members[seen] * root[:, None]).T @ (members[seen] * root[:, None])
-    around = around + 1e-9 * np.trace(around) * np.eye(members.shape[1])
-    parts = np.linalg.solve(around, members[seen].T @ brought[seen])
+    inside = members[seen]
+    around = inside.T @ (inside * count[seen, None])
+    # the least parts where several would do: channels that never part bring the same
+    parts = np.linalg.pinv(around, rcond=1e-10, hermitian=True) @ (inside.T @ brought[seen])
     expected = members @ parts
     weight = count + prior
     drawn = np.divide(brought + prior * expected, weight, out=expected.copy(), where=weight > 0)

@@ -116,7 +116,12 @@ def rank_within(score: Array, fold: Array) -> Array:
     """(n,): the share of people of the same fold that a score beats, ties halfway.
 
     Scores of models that were fitted on different folds are made comparable by it.
+
+    Raises:
+        InvalidValue: arrays of different lengths.
     """
+    if np.shape(score) != np.shape(fold):
+        raise InvalidValue("score", "must be as long as the folds")
     frame = pl.DataFrame({"score": np.asarray(score, np.float64), "fold": np.asarray(fold)})
     ranks = (pl.col("score").rank("average").over("fold") - 0.5) / pl.len().over("fold")
     return frame.select(ranks).to_series().to_numpy()

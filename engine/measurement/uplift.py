@@ -81,15 +81,15 @@ def fit(crowd: Crowd, *, learner: str, settings: Section, seed: int) -> Uplift:
     if learner not in LEARNERS:
         raise InvalidValue("learner", f"{learner!r} is not known; known: {', '.join(LEARNERS)}")
     x, y, held = crowd.traits, np.asarray(crowd.outcome, np.float64), crowd.held_out
-    exposed = _trees(settings, seed).fit(x[~held], y[~held])
-    without = _trees(settings, seed + 1).fit(x[held], y[held])
+    exposed = _learned(_trees(settings, seed), x[~held], y[~held])
+    without = _learned(_trees(settings, seed + 1), x[held], y[held])
     if learner == "t":
         return Uplift(((1.0, exposed), (-1.0, without)))
     gained = y[~held] - without.predict(x[~held])
     missed = exposed.predict(x[held]) - y[held]
     share = float(1 - held.mean())
-    of_held = _effect(settings, seed + 2).fit(x[held], missed)
-    of_exposed = _effect(settings, seed + 3).fit(x[~held], gained)
+    of_held = _learned(_effect(settings, seed + 2), x[held], missed)
+    of_exposed = _learned(_effect(settings, seed + 3), x[~held], gained)
     return Uplift(((share, of_held), (1 - share, of_exposed)))
 
 
@@ -117,6 +117,11 @@ def cross_fit(crowd: Crowd, fold: Array, *, learner: str, settings: Section, see
         model = fit(crowd.part(~inside), learner=learner, settings=settings, seed=seed)
         found[inside] = model.predict(crowd.traits[inside])
     return found
+
+
+def _learned(model: Any, traits: Array, target: Array) -> Any:
+    unknown = np.isnan(traits).all(axis=0)  # of everybody here: trees refuse such a column
+    return model.fit(np.where(unknown, 0.0, traits), target)
 
 
 def _trees(settings: Section, seed: int) -> Any:

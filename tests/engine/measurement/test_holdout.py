@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InvalidValue
@@ -44,6 +44,7 @@ def test_another_salt_holds_out_others():
     assert (one == other).mean() == pytest.approx(0.5, abs=0.01)
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.text(max_size=40), min_size=1, max_size=6),
     st.floats(0.01, 0.99),
