@@ -189,7 +189,7 @@ def _write(
         if before is not None and known is False:
             raise DuplicateEntity("member", before.name)
         role = card.role or (before.role if before else None)
-        _keep_an_owner(home, actor, everybody, before, role)
+        _keep_an_owner(home, actor, everybody=everybody, before=before, role=role)
         if before is None:
             kept.add_member(
                 connection,
@@ -220,6 +220,7 @@ def _changes(card: Card) -> dict[str, str | None]:
 def _keep_an_owner(
     home: Home,
     actor: Actor,
+    *,
     everybody: list[MemberRow],
     before: MemberRow | None,
     role: str | None,
@@ -251,6 +252,6 @@ def remove_member(home: Home, actor: Actor, name: str) -> dict[str, Any]:
     require(actor, WRITE, home)
     with open_catalog(home) as catalog, changing(catalog) as connection:
         gone = working(connection, name)
-        _keep_an_owner(home, actor, find_members(connection), gone, None)
+        _keep_an_owner(home, actor, everybody=find_members(connection), before=gone, role=None)
         ended = kept.remove_member(connection, gone)
     return {"removed": gone.name, "keys_ended": ended}

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine import settings
 from engine.errors import InvalidValue
 from engine.operations.members import actor_of
 from engine.operations.ownership import sees
-from engine.operations.permissions import Actor, holds
+from engine.operations.permissions import Actor, holds, permissions
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
 from engine.store.members import TeamRow, find_members, folded
@@ -23,7 +22,7 @@ PROMOTION = "promotion"
 
 def steps(home: Home) -> tuple[str, ...]:
     """The steps somebody can be responsible for, in the order of a campaign."""
-    rows = settings.load_rows("roles", home.root)
+    rows = permissions(home)
     return tuple(row.removeprefix(STEP) for row in rows if row.startswith(STEP))
 
 
