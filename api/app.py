@@ -17,7 +17,18 @@ import structlog
 from flask import Flask
 
 from api import problems
-from api.http import access, accounts, consent, docs, health, intake, plans, products, users
+from api.http import (
+    access,
+    accounts,
+    campaigns,
+    consent,
+    docs,
+    health,
+    intake,
+    plans,
+    products,
+    users,
+)
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
 from api.http.desk import Desk
@@ -67,17 +78,7 @@ def create_app(
         entries=chosen["answers"].entries, largest=int(chosen["answers"].mebibytes * MIB)
     )
     desk = Desk(holder, answers=answers, valid_hours=chosen["models"].valid_hours)
-    newcomers_of = home if chosen["newcomers"].fold_in else None
-    hatch = _hatch(home, chosen["intake"])
-    nouns = [
-        products.routes(desk, block_rows=chosen["audiences"].block_rows),
-        accounts.routes(desk),
-        users.routes(desk, newcomers_of),
-        consent.routes(home),
-        intake.routes(hatch),
-        plans.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
-        health.routes(desk, metrics),
-    ]
+    nouns = _nouns(desk, home, chosen, metrics)
     app, needed = _with_routes(nouns)
     app.extensions |= {"mokhatab.log": log, "mokhatab.holder": holder, "mokhatab.answers": answers}
     app.config["MAX_CONTENT_LENGTH"] = chosen["requests"].largest_body_kib * 1024
@@ -88,6 +89,23 @@ def create_app(
     shelf = Shelf(app.wsgi_app, holder, answers, gate)
     app.wsgi_app = Edge(_turns(shelf, chosen["server"]), metrics, log)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _nouns(
+    desk: Desk, home: Home, chosen: dict[str, settings.Section], metrics: Metrics
+) -> list[Noun]:
+    newcomers_of = home if chosen["newcomers"].fold_in else None
+    hatch = _hatch(home, chosen["intake"])
+    return [
+        products.routes(desk, block_rows=chosen["audiences"].block_rows),
+        accounts.routes(desk),
+        users.routes(desk, newcomers_of),
+        consent.routes(home),
+        intake.routes(hatch),
+        plans.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
+        campaigns.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
+        health.routes(desk, metrics),
+    ]
 
 
 def _turns(shelf: Shelf, chosen: settings.Section) -> Turns:

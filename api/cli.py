@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import accounts, members, people, planning, tuning
+from api import accounts, campaigns, members, people, planning, tuning
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -36,6 +36,7 @@ members.register(app)
 people.register(app)
 accounts.register(app)
 planning.register(app)
+campaigns.register(app)
 tuning.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)

@@ -1,7 +1,7 @@
 """The verb on money: where it goes, what that should bring, and when to post.
 
 In: words after `mokhatab plan`. Out: tables and bars, JSON, or a page.
-Never: a plan that is kept: what is asked again is planned again.
+Never: a plan that is kept, except as that of a campaign: what is asked again is planned again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.campaigns import As, plan_campaign
 from api.terminal import Json, an_id, console, home_of, say
 
 PAGES = (".html", ".htm")
@@ -25,12 +26,17 @@ EXAMPLE = (
 
 def plan(
     context: typer.Context,
-    goal: Annotated[str, typer.Option(help="traffic, sales, awareness or loyalty.")],
-    budget: Annotated[float, typer.Option(help="Money for all days together.")],
-    days: Annotated[int, typer.Option(help="How many days it is spent over.")],
     campaign: Annotated[
-        str | None, typer.Argument(help="A name for the plan.", callback=an_id)
+        str | None,
+        typer.Argument(
+            help="A campaign's id: its own goal, budget and days are planned. Beside --goal, "
+            "--budget and --days it is but a name for the plan.",
+            callback=an_id,
+        ),
     ] = None,
+    goal: Annotated[str | None, typer.Option(help="traffic, sales, awareness or loyalty.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Money for all days together.")] = None,
+    days: Annotated[int | None, typer.Option(help="How many days it is spent over.")] = None,
     results: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +71,7 @@ def plan(
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write a page with charts: plan.html.")] = None,
     language: Annotated[str, typer.Option(help="Of the page: en or fa.")] = "en",
+    actor: As = None,
     as_json: Json = False,
 ) -> None:
     """Splits a budget over networks and segments, and proves that no split brings more.
@@ -72,6 +79,12 @@ def plan(
     It learns from past results, from a product's audience, or from both; without either it starts
     from what is usual, and says so. Amounts add up to the budget, to the cent.
     """
+    asked = {"--goal": goal, "--budget": budget, "--days": days}
+    if campaign is not None and all(value is None for value in asked.values()):
+        _refuse_beside(context)
+        plan_campaign(context, campaign, (actor, None), as_json=as_json)
+        return
+    _all_said(asked)
     wanted = {
         "goal": goal,
         "budget": budget,
@@ -99,6 +112,31 @@ def plan(
     from api import printing_plans
 
     say(answer, as_json, printing_plans.plan)
+
+
+def _refuse_beside(context: typer.Context) -> None:
+    """Refuses options that a campaign has fields for.
+
+    Raises:
+        InvalidValue: one was given.
+    """
+    from engine.errors import InvalidValue
+
+    own = ("campaign", "actor", "as_json")
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name not in own and source is not None and source.name == "COMMANDLINE":
+            text = "is a field of the campaign: `mokhatab campaign set` changes it"
+            raise InvalidValue(max(parameter.opts, key=len), text)
+
+
+def _all_said(asked: dict[str, Any]) -> None:
+    missing = [name for name, value in asked.items() if value is None]
+    if missing:
+        raise typer.BadParameter(
+            f"name {', '.join(missing)}, or the id of a campaign alone, as: mokhatab plan c-1"
+        )
 
 
 def _planned(home: Any, wanted: dict[str, Any], results: Path | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from engine.errors import (
     UnknownEntity,
     shown,
 )
+from engine.operations.campaign_life import Outdated, OutOfStep, Settled, Undetectable
 from engine.operations.replies import AnswerUnderWay
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,6 +53,10 @@ TABLE: dict[type[Exception], Kind] = {
     UnknownEntity: Kind(404, "Not known"),
     DuplicateEntity: Kind(409, "Exists already"),
     AnswerUnderWay: Kind(409, "Being answered", retry_after=1),
+    OutOfStep: Kind(409, "Not the next step"),
+    Settled: Kind(409, "Settled"),
+    Undetectable: Kind(409, "Too small to be told from chance"),
+    Outdated: Kind(412, "Changed since it was read"),
     DataError: Kind(422, "Not understood"),
     NotTrained: Kind(503, "No model yet", retry_after=60),
     ArtefactCorrupt: Kind(503, "No sound model", told=False, retry_after=60),
@@ -151,6 +156,8 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"fields": [{"field": error.field, "detail": error.detail}]}
     if isinstance(error, Forbidden):
         return {"permission": error.permission, "role": error.role}
+    if isinstance(error, OutOfStep | Settled):
+        return {"campaign_status": error.status, "allowed": list(error.allowed)}
     if isinstance(error, NotTrained):
         return {"command": "mokhatab retrain"}
     if isinstance(error, SegmentTooSmall):

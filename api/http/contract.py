@@ -103,7 +103,8 @@ PROBLEMS = {
     406: "None of the formats that `Accept` names",
     413: "The body is too large",
     415: "Another content type than those that are taken",
-    409: "The same Idempotency-Key is being answered",
+    409: "At odds with what is there, or the same Idempotency-Key is being answered",
+    412: "Changed since the version that `If-Match` names",
     422: "Not understood; `fields` says which",
     429: "Too many requests; see `Retry-After`",
     500: "Something went wrong",
@@ -133,6 +134,13 @@ HANDED: list[dict[str, Any]] = [
     )
 ]
 
+MATCHED: dict[str, Any] = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The `ETag` that was read; where it has changed since, nothing is done",
+    "schema": {"type": "string"},
+}
+
 
 class Noun(APIBlueprint):
     """The routes of one noun. Each names its scope, and is closed to keys that lack it.
@@ -154,19 +162,22 @@ class Noun(APIBlueprint):
         self, rule: str, scope: str | None, answers: dict[int, Any], refusals: tuple[int, ...] = ()
     ) -> Callable[[View], View]:
         """A GET route; a scope of None leaves it open to everybody."""
-        return self._route(self.get, rule, scope, answers | _refused(scope, refusals))
+        told = answers | _refused(scope, refusals)
+        return self._route(self.get, rule, scope, self._kept(told, refusals))
 
     def ask(
         self, rule: str, scope: str | None, answers: dict[int, Any], refusals: tuple[int, ...] = ()
     ) -> Callable[[View], View]:
         """A POST route that changes nothing."""
-        return self._route(self.post, rule, scope, answers | _refused(scope, BODY + refusals))
+        told = answers | _refused(scope, BODY + refusals)
+        return self._route(self.post, rule, scope, self._kept(told, refusals))
 
     def replace(
         self, rule: str, scope: str, answers: dict[int, Any], refusals: tuple[int, ...] = ()
     ) -> Callable[[View], View]:
         """A PUT route: what is sent takes the place of what was, whether or not something was."""
-        return self._route(self.put, rule, scope, answers | _refused(scope, BODY + refusals))
+        told = answers | _refused(scope, BODY + refusals)
+        return self._route(self.put, rule, scope, self._kept(told, refusals))
 
     def take(
         self, rule: str, scope: str, answers: dict[int, Any], body: dict[str, Any]
@@ -189,26 +200,66 @@ class Noun(APIBlueprint):
         return decorate
 
     def make(
+        self,
+        rule: str,
+        scope: str,
+        answers: dict[int, Any],
+        refusals: tuple[int, ...] = (),
+        *,
+        body: dict[str, Any] | None = None,
+    ) -> Callable[[View], View]:
+        """A POST route whose answer is given once under an `Idempotency-Key`.
+
+        With a `body`, as the text tells it, the view reads its body itself: it may be missing.
+        Where 412 is among the refusals it heeds `If-Match`.
+        """
+        extra = self._extra(refusals, body)
+        told = answers | _refused(scope, (*BODY, 409, *refusals))
+        method = partial(self.post, openapi_extensions=extra)
+        told = self._kept(told, refusals)
+        return self._route(method, rule, scope, told, reads_itself=body is not None)
+
+    def change(
         self, rule: str, scope: str, answers: dict[int, Any], refusals: tuple[int, ...] = ()
     ) -> Callable[[View], View]:
-        """A POST route whose answer is given once under an `Idempotency-Key`."""
+        """A PATCH route: fields that are sent take the place of what they were; as `make`."""
         told = answers | _refused(scope, (*BODY, 409, *refusals))
-        extra = {"parameters": [one for one in HANDED if one["name"] == "Idempotency-Key"]}
-        return self._route(partial(self.post, openapi_extensions=extra), rule, scope, told)
+        method = partial(self.patch, openapi_extensions=self._extra(refusals, None))
+        return self._route(method, rule, scope, self._kept(told, refusals))
+
+    @staticmethod
+    def _extra(refusals: tuple[int, ...], body: dict[str, Any] | None) -> dict[str, Any]:
+        once = [one for one in HANDED if one["name"] == "Idempotency-Key"]
+        extra: dict[str, Any] = {"parameters": once + [MATCHED] * (412 in refusals)}
+        return extra if body is None else extra | {"requestBody": body}
 
     def remove(self, rule: str, scope: str, answers: dict[int, Any]) -> Callable[[View], View]:
         """A DELETE route: afterwards it is gone, whether or not it was there."""
-        return self._route(self.delete, rule, scope, answers | _refused(scope, ()))
+        return self._route(self.delete, rule, scope, self._kept(answers | _refused(scope, ()), ()))
+
+    def _kept(self, told: dict[int, Any], named: tuple[int, ...]) -> dict[int, Any]:
+        """Answers without those that a noun is spared, unless the route names them itself."""
+        return {
+            code: one for code, one in told.items() if code not in self._spared or code in named
+        }
 
     def _route(
-        self, method: Any, rule: str, scope: str | None, answers: dict[int, Any]
+        self,
+        method: Any,
+        rule: str,
+        scope: str | None,
+        answers: dict[int, Any],
+        *,
+        reads_itself: bool = False,
     ) -> Callable[[View], View]:
         security: list[dict[str, list[str]]] = [] if scope is None else [{"key": [scope]}]
-        kept = {code: answer for code, answer in answers.items() if code not in self._spared}
-        declare = method(rule, security=security, responses=kept)
+        declare = method(rule, security=security, responses=answers)
 
         def decorate(view: View) -> View:
-            self.needed[f"{self.name}.{view.__name__}"] = scope
+            endpoint = f"{self.name}.{view.__name__}"
+            self.needed[endpoint] = scope
+            if reads_itself:
+                self.taking.add(endpoint)
             return cast("View", declare(view))
 
         return decorate

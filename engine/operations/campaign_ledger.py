@@ -16,8 +16,8 @@ from typing import Any
 import pydantic_core
 from sqlalchemy.engine import Connection
 
-from engine.errors import UnknownEntity
-from engine.operations.campaign_life import Outdated
+from engine.errors import InvalidValue, UnknownEntity, shown
+from engine.operations.campaign_life import STATES, Outdated
 from engine.operations.campaign_money import total_of
 from engine.operations.members import Actor
 from engine.operations.permissions import require
@@ -140,15 +140,18 @@ def _told(campaign: Campaign) -> dict[str, Any]:
     return told
 
 
-def page(
-    home: Home, actor: Actor, *, before: int | None, most: int, status: str | None = None
+def list_campaigns(
+    home: Home, actor: Actor, *, before: int | None = None, most: int, status: str | None = None
 ) -> tuple[list[Campaign], int | None]:
     """Campaigns for the actor's eyes, newest first, and below which number the next page begins.
 
     Raises:
         Forbidden: the role may not read campaigns.
+        InvalidValue: there is no such state.
     """
     require(actor, "campaign.read", home)
+    if status is not None and status not in STATES:
+        raise InvalidValue("status", f"{shown(status)!r} is not known; known: {', '.join(STATES)}")
     eyes: dict[str | None, bool] = {}
     found: list[tuple[int, Campaign]] = []
     with open_catalog(home) as catalog:
@@ -164,7 +167,7 @@ def page(
     return [campaign for _, campaign in found[:most]], more
 
 
-def lines(
+def audit(
     home: Home, actor: Actor, id: str, *, after: int = 0, most: int | None = None
 ) -> Sequence[Entry]:
     """Lines of a campaign's log, oldest first.

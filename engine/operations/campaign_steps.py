@@ -131,6 +131,8 @@ def overridden(campaign: Campaign, step: str) -> bool:
         return False
     if step == "budget":
         return bool(campaign.locks) or Decimal(told["amount"]) != campaign.budget
+    if step == "promotion":  # else it follows from the channels and the money
+        return bool(campaign.schedule) or campaign.posts is not None
     same = {name: told[name] for name in chosen if name in told}
     return bool(same != {name: chosen[name] for name in same})
 

@@ -22,9 +22,9 @@ from engine.frames import USER
 from engine.operations.campaign_audience import choose_people, foresee, split_people, warning_of
 from engine.operations.campaign_fields import put_fields
 from engine.operations.campaign_ledger import Occasion as Occasion
+from engine.operations.campaign_ledger import audit as audit
 from engine.operations.campaign_ledger import kept, opened, ready, visible
-from engine.operations.campaign_ledger import lines as audit  # noqa: F401
-from engine.operations.campaign_ledger import page as list_campaigns  # noqa: F401
+from engine.operations.campaign_ledger import list_campaigns as list_campaigns
 from engine.operations.campaign_life import Undetectable, after_change, follow
 from engine.operations.campaign_steps import Bench, chosen_of, draw_up
 from engine.operations.campaign_team import check_responsible, check_team, limit_of, members_now

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from engine.frames import EVENTS, USER
 from engine.store.blocks import Damaged, marks, named_in, pack, unpack
@@ -114,8 +115,7 @@ class Inbox:
                 take_turns(connection, shared=True)
                 connection.execute(INBOX.insert().values(**batch))
             if ticket is not None:
-                connection.execute(REPLIES.delete().where(REPLIES.c.until <= ticket.asked_at))
-                connection.execute(REPLIES.insert().values(**_kept(ticket, reply)))
+                keep_reply(connection, ticket, reply)
 
     def reply_to(self, ticket: Ticket) -> tuple[Reply, bool] | None:
         """The answer kept under the key of a ticket, and whether the question was the same."""
@@ -307,6 +307,12 @@ class Inbox:
             under = INBOX.update().where(INBOX.c.id.in_(numbers))
             with self._catalog.transaction() as connection:
                 connection.execute(under.values(kind=sa.literal(ASIDE) + INBOX.c.kind))
+
+
+def keep_reply(connection: Connection, ticket: Ticket, reply: Reply) -> None:
+    """Keeps an answer within the transaction that has its effect."""
+    connection.execute(REPLIES.delete().where(REPLIES.c.until <= ticket.asked_at))
+    connection.execute(REPLIES.insert().values(**_kept(ticket, reply)))
 
 
 def may_wait(home: Home) -> bool:

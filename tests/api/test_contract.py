@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,12 +21,15 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
 )
 from sqlalchemy.exc import OperationalError
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
+from api.app import create_app
 from api.http.contract import text_of
 from engine.operations.keys import SCOPES, replace_key
+from engine.store.home import Home
 from engine.store.inbox import Inbox
-from tests.api.conftest import Asker
+from tests.api.campaigning import BEFORE, CAMPAIGN, CAMPAIGNS, owners_key, put_campaign
+from tests.api.conftest import Asker, save_version
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
 NOT_MEANT = [positive_data_acceptance]
@@ -67,8 +71,8 @@ def test_every_operation_needs_a_scope_and_tells_its_problems(text: dict[str, An
         assert {"200", "405", "500"} <= set(operation["responses"])
 
 
-ONE = {"product_id": "product-003", "user_id": "user-00001"}
-NONE = {"product_id": "fax", "user_id": "fax"}
+ONE = {"product_id": "product-003", "user_id": "user-00001", "campaign_id": "c1"}
+NONE = {"product_id": "fax", "user_id": "fax", "campaign_id": "fax"}
 ROWS: dict[str, dict[str, Any]] = {
     "/v1/events": {"user_id": "a", "action": "post", "occurred_at": "2026-01-02"},
     "/v1/users": {"user_id": "a"},
@@ -84,7 +88,19 @@ ROWS: dict[str, dict[str, Any]] = {
     },
 }
 PLANS, PLAN = "/v1/plans", {"goal": "sales", "budget": 9, "days": 2}
-LONG = {"product_id": "x" * 257, "user_id": "x" * 257}
+LONG = {"product_id": "x" * 257, "user_id": "x" * 257, "campaign_id": "x" * 257}
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    """A home with a campaign in every state, each called so, and a member's key to it."""
+    home = Home(tmp_path_factory.mktemp("campaigns"))
+    save_version(home, "v1")
+    for state in ("draft", "planned", "approved", "running", "finished"):
+        put_campaign(home, state, state)
+    put_campaign(home, "again", "planned")
+    app = create_app(home, log_to=io.BytesIO())
+    return Asker(app, Client(app), owners_key(home), io.BytesIO())
 
 
 def _out_of_reach(*_: object) -> None:
@@ -108,12 +124,18 @@ class Unsent(io.BytesIO):
 class Breaker:
     """Makes one operation answer with one code, as a caller or a fault would."""
 
-    def __init__(self, own: Callable[..., Asker], patch: pytest.MonkeyPatch) -> None:
-        self._own, self._patch = own, patch
+    def __init__(
+        self, own: Callable[..., Asker], patch: pytest.MonkeyPatch, records: Asker
+    ) -> None:
+        self._own, self._patch, self._records = own, patch, records
 
     def answer(self, path: str, method: str, status: int) -> TestResponse:
-        ask = self._own(CHOSEN.get(status, ""), model=status != 503)
-        ids = {404: NONE, 422: LONG}.get(status, ONE)
+        if path.startswith(CAMPAIGNS) and status not in (*CHOSEN, 503):
+            ask = replace(self._records)
+        else:
+            ask = self._own(CHOSEN.get(status, ""), model=status != 503)
+        state = "draft" if status == 409 else BEFORE.get(path.rpartition("}")[2], "draft")
+        ids = {404: NONE, 422: LONG}.get(status, ONE | {"campaign_id": state})
         form: dict[str, Any] = {}
         if path.endswith("/audience"):
             form["query_string"] = {"size": "5"}
@@ -123,6 +145,8 @@ class Breaker:
             form["json"] = {"user_ids": [ids["user_id"]]}
         if path == PLANS:
             form["json"] = PLAN | {"product_id": ids["product_id"]}
+        if path.startswith(CAMPAIGNS):
+            form = self._campaign(path, method, status)
         if path in ROWS:
             form = {"json": [{} if status == 422 else ROWS[path]]}
         if status == 400:
@@ -150,8 +174,22 @@ class Breaker:
         if status == 409:
             self._patch.setattr(Inbox, "claimed", lambda *_: nullcontext(False))
             form["headers"] = {"Idempotency-Key": "k"}
-        asked = "patch" if status == 405 else method
+        if status == 412:
+            form["headers"] = {"If-Match": '"99"'}
+        asked = "trace" if status == 405 else method
         return ask._send(asked.upper(), path.format(**ids), form)
+
+    def _campaign(self, path: str, method: str, status: int) -> dict[str, Any]:
+        """What is sent to a route of campaigns."""
+        if path == CAMPAIGNS and method == "post":
+            wrong = {404: {"currency": "ZZZ"}, 422: {"product_id": LONG["product_id"]}}
+            return {"json": CAMPAIGN | wrong.get(status, {})}
+        if path == CAMPAIGNS:
+            return {"query_string": {"limit": "0"}} if status == 422 else {}
+        if method == "get":
+            return {}
+        said = {"name": "B"} if method == "patch" else {}
+        return {"json": {"accept_undetectable": True} if path.endswith("/approve") else said}
 
     def _break(self, app: Flask, path: str, method: str) -> None:
         rule = next(
@@ -169,6 +207,7 @@ class Breaker:
 
 SCOPED = "200 401 403 404 405 422 429 500 503"
 RECORDS = "200 401 403 405 422 429 500"
+SAID = f"{RECORDS} 400 404 408 409 413 415"
 TAKING = "200 400 401 403 405 408 409 413 415 422 429 500 503"
 CODES = {
     ("/healthz", "get"): "200 405 500",
@@ -186,6 +225,17 @@ CODES = {
     ("/v1/users/{user_id}", "delete"): RECORDS,
     ("/v1/users/{user_id}/consent", "put"): f"{RECORDS} 400 408 413 415",
     (PLANS, "post"): f"{SCOPED} 400 408 409 413 415",
+    (CAMPAIGNS, "get"): RECORDS,
+    (CAMPAIGNS, "post"): f"{RECORDS} 400 404 408 409 413 415",
+    (f"{CAMPAIGNS}/{{campaign_id}}", "get"): f"{RECORDS} 404",
+    (f"{CAMPAIGNS}/{{campaign_id}}", "patch"): f"{SAID} 412",
+    (f"{CAMPAIGNS}/{{campaign_id}}/plan", "post"): f"{SAID} 412 503",
+    (f"{CAMPAIGNS}/{{campaign_id}}/approve", "post"): f"{SAID} 412 503",
+    (f"{CAMPAIGNS}/{{campaign_id}}/start", "post"): f"{SAID} 412",
+    (f"{CAMPAIGNS}/{{campaign_id}}/finish", "post"): f"{SAID} 412",
+    (f"{CAMPAIGNS}/{{campaign_id}}/cancel", "post"): f"{SAID} 412",
+    (f"{CAMPAIGNS}/{{campaign_id}}/audit", "get"): f"{RECORDS} 404",
+    (f"{CAMPAIGNS}/{{campaign_id}}/lift", "get"): f"{RECORDS} 404 409",
     **{(path, "post"): TAKING for path in ROWS},
 }
 
@@ -200,9 +250,14 @@ def test_the_text_tells_the_codes_of_each_operation(text: dict[str, Any]) -> Non
     [(*operation, int(code)) for operation, codes in CODES.items() for code in codes.split()],
 )
 def test_every_code_in_the_text_occurs(
-    own: Callable[..., Asker], monkeypatch: pytest.MonkeyPatch, path: str, method: str, status: int
+    own: Callable[..., Asker],
+    monkeypatch: pytest.MonkeyPatch,
+    records: Asker,
+    path: str,
+    method: str,
+    status: int,
 ) -> None:
-    response = Breaker(own, monkeypatch).answer(path, method, status)
+    response = Breaker(own, monkeypatch, records).answer(path, method, status)
     assert response.status_code == status
     if status >= 400:
         assert response.mimetype == "application/problem+json"
