@@ -52,6 +52,7 @@ def counts(answer: Answer) -> RenderableType:
         shown = (tally["read"], tally["stored"], tally["duplicates"], sum(refused.values()))
         table.add_row(name, *(f"{number:,}" for number in shown))
         reasons += [f"  {name}: {count:,} × {reason}" for reason, count in refused.items()]
+        reasons += [f"  {name}: {notice}" for notice in tally.get("notices", ())]
     if answer["quarantine"]:  # rows of people who did not allow it are kept nowhere
         reasons.append(f"refused rows: {answer['quarantine']}")
     return Group(table, *reasons)

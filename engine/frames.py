@@ -6,6 +6,7 @@ Never: data, computation, or a column that only one file uses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -178,6 +179,26 @@ def folded(name: str) -> str:
         return name.lower()
     # Tables know newer letters than Python may; polars knows those that tables know.
     return str(pl.Series([name]).str.to_lowercase().item()).casefold()
+
+
+def spelt_otherwise(columns: Iterable[str], schema: Schema) -> tuple[dict[str, str], list[str]]:
+    """Columns that a schema knows under a name in another case: theirs to ours, where one may be.
+
+    Those of which several are one of ours, or one beside ours itself, are given as they are: which
+    of them is meant, others have to say.
+    """
+    ours = {folded(name): name for name in schema.columns}
+    alike: dict[str, list[str]] = {}
+    for column in columns:
+        if folded(column) in ours:
+            alike.setdefault(ours[folded(column)], []).append(column)
+    known = {
+        names[0]: name for name, names in alike.items() if len(names) == 1 and names[0] != name
+    }
+    unsure = [
+        one for name, names in alike.items() if len(names) > 1 for one in names if one != name
+    ]
+    return known, unsure
 
 
 def check(frame: Frame, schema: Schema) -> Frame:

@@ -18,7 +18,7 @@ import polars as pl
 
 from engine import settings
 from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
-from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE
+from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE, spelt_otherwise
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
 from engine.operations.quarantine import keep_aside, refused_for_ids
@@ -26,7 +26,7 @@ from engine.operations.results import judge_results
 from engine.repeats import without_rows
 from engine.settings import Section
 from engine.signals.events import BAD, RAW, ROW, ROW_NUMBER, Limits, as_json, judge_events
-from engine.signals.tables import Days, judge_rows, type_attributes
+from engine.signals.tables import OPEN_ENDED, Days, judge_rows, type_attributes
 from engine.store import eventlog
 from engine.store.home import Home
 from engine.store.results import record_results
@@ -41,7 +41,8 @@ Progress = Callable[[str, int], None]
 class Tally:
     """What became of the rows of one file; `duplicates` were good but known already.
 
-    Of results that were stored `corrected` replace others; `notices` is what else is to be known.
+    Of results that were stored `corrected` replace others; `notices` is what else is to be known,
+    such as columns that were not read.
     """
 
     read: int = 0
@@ -58,9 +59,11 @@ class Tally:
             "duplicates": self.duplicates,
             "quarantined": dict(self.quarantined.most_common()),
         }
-        if self.corrected is None:
-            return told
-        return told | {"corrected": self.corrected, "notices": list(self.notices)}
+        if self.corrected is not None:
+            told["corrected"] = self.corrected
+        if self.corrected is not None or self.notices:
+            told["notices"] = list(self.notices)
+        return told
 
 
 @dataclass
@@ -168,7 +171,8 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
     table = _Table(path, reading)
     done = 0
     for number, raw in enumerate(reading.frames()):
-        renamed, unwelcome = admit(job.home, name, job.mapping.rename(raw, name))
+        renamed = _in_our_case(table, name, job.mapping.rename(raw, name))
+        renamed, unwelcome = admit(job.home, name, renamed)
         table.unwelcome += unwelcome
         try:
             good, bad = _judged(job, name, renamed)
@@ -186,6 +190,21 @@ def _judge(job: _Ingest, name: str, path: Path) -> _Table:
         done += raw.height
         job.progress(f"judging {name}", done)
     return table
+
+
+def _in_our_case(table: _Table, name: str, raw: pl.DataFrame) -> pl.DataFrame:
+    """Gives columns in another case our names; where it is unclear which is meant, tells so.
+
+    Of tables with attributes any name may be one: `judge_rows` refuses those that are too alike.
+    """
+    if name in OPEN_ENDED:
+        return raw
+    known, unsure = spelt_otherwise(raw.columns, eventlog.KINDS[name])
+    for column in unsure:
+        notice = f"column {column} is not read: another differs from it in case only"
+        if notice not in table.notices:
+            table.notices.append(notice)
+    return raw.rename(known) if known else raw
 
 
 def _judged(job: _Ingest, name: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

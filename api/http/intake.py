@@ -71,6 +71,7 @@ def routes(hatch: Hatch) -> Noun:
         reason. With `Prefer: handling=strict` all are kept or none. Acts with one `event_id` that
         say the same count once. A later row that says something else under it is refused; where
         the first came in another request, it is put into quarantine when the inbox is moved.
+        The `value` of a review is stars from 1 to 5; ratings on another scale are refused.
         """
         return hatch.take(EVENTS)
 
