@@ -109,7 +109,10 @@ def record_consent(
     if before["erased"]:
         raise InvalidValue("user_id", "was erased, and is not taken up again")
     given = read_purposes(purposes) if purposes is not None else object_by_gpc(before["purposes"])
-    row = pl.DataFrame([{USER: user_id, **given, SOURCE: source, AT: at or now}], schema=COLUMNS)
+    # A clock that was set back must not make what somebody says now older than what they said.
+    last = datetime.fromisoformat(before["at"]) if before["recorded"] else now
+    moment = at or max(now, last)
+    row = pl.DataFrame([{USER: user_id, **given, SOURCE: source, AT: moment}], schema=COLUMNS)
     with open_catalog(home) as catalog:
         add_consents(home, catalog, row)
     return show_consent(home, user_id)
