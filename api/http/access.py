@@ -131,7 +131,6 @@ class Meter:
         self._limit = RateLimitItemPerMinute(quota, namespace=policy)
         self._window = FixedWindowRateLimiter(storage_from_string(address) if address else Counts())
         self._clock = time.time if address else time.monotonic
-        self._clock = time.time if address else time.monotonic
         self._policy = policy
         self.policy = f'"{policy}";q={quota};w=60'
 
