@@ -14,6 +14,7 @@ from typing import Any
 WIDE, HIGH = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 28
 TICKS = 5
+NAMED_DAYS = 6
 
 
 @dataclass(frozen=True)
@@ -124,3 +125,98 @@ def columns(
 
 def _path(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in points)
+
+
+@dataclass(frozen=True)
+class Track:
+    """Sums that grow by day: what was planned with its band, what came, what is to come.
+
+    `ahead` and `to` (the end of it with its interval) are None where nothing is foreseen.
+    """
+
+    frame: Frame
+    planned: str
+    band: str
+    actual: str
+    now: tuple[float, float] | None
+    ahead: str | None
+    to: tuple[float, float, float, float] | None
+    days: list[tuple[float, int]]
+
+
+def track(
+    planned: Sequence[tuple[float, float, float]],
+    actual: Sequence[float],
+    foreseen: tuple[float, float, float] | None,
+    *,
+    mirrored: bool,
+) -> Track:
+    """Draws sums by day; the first day ends at one.
+
+    Args:
+        planned: expected, lower and upper at the end of each day; empty where nothing was.
+        actual: at the end of each day that is known, the first days.
+        foreseen: expected, lower and upper at the end of the last day.
+        mirrored: from right to left.
+    """
+    count = max(len(planned), len(actual), 1)
+    tops = [point[2] for point in planned] + list(actual) + list(foreseen or ())
+    frame = Frame(count, max(tops, default=0.0) * 1.05 or 1.0, mirrored)
+    steps_up = [(0.0, 0.0, 0.0), *planned]
+    upper = [(at, point[2]) for at, point in enumerate(steps_up)]
+    lower = [(at, point[1]) for at, point in enumerate(steps_up)]
+    came = [(0, 0.0), *((at + 1, value) for at, value in enumerate(actual))]
+    last = came[-1]
+    every = max(1, math.ceil(count / NAMED_DAYS))
+    return Track(
+        frame,
+        planned=_path(frame, [(at, point[0]) for at, point in enumerate(steps_up)]),
+        band=_path(frame, upper + lower[::-1]),
+        actual=_path(frame, came),
+        now=(frame.x(last[0]), frame.y(last[1])) if actual else None,
+        ahead=_path(frame, [last, (count, foreseen[0])]) if foreseen and last[0] < count else None,
+        to=_end(frame, count, foreseen) if foreseen else None,
+        days=[(frame.x(at + 0.5), at) for at in range(0, count, every)],
+    )
+
+
+def _end(
+    frame: Frame, last: int, foreseen: tuple[float, float, float]
+) -> tuple[float, float, float, float]:
+    expected, lower, upper = (frame.y(value) for value in foreseen)
+    return frame.x(last), expected, lower, upper
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One day: where it was to lie, and where it lay; either may be unknown."""
+
+    x: float
+    wide: float
+    top: float | None
+    high: float
+    y: float | None
+    row: dict[str, Any]
+    shown: bool
+
+
+def spots(rows: Sequence[dict[str, Any]], *, mirrored: bool) -> tuple[Frame, list[Spot]]:
+    """Days with the interval of each as a bar and what came as a mark."""
+    tops = [row[name] for row in rows for name in ("upper", "actual") if row[name] is not None]
+    frame = Frame(max(len(rows), 1), max(tops, default=0.0) * 1.05 or 1.0, mirrored)
+    every = max(1, math.ceil(len(rows) / NAMED_DAYS))
+    wide = abs(frame.x(1) - frame.x(0))
+    return frame, [
+        Spot(
+            frame.x(at + 0.5),
+            round(wide * 0.7, 2),
+            None if row["upper"] is None else frame.y(row["upper"]),
+            0.0
+            if row["upper"] is None
+            else round(frame.y(row["lower"]) - frame.y(row["upper"]), 1),
+            None if row["actual"] is None else frame.y(row["actual"]),
+            row,
+            at % every == 0,
+        )
+        for at, row in enumerate(rows)
+    ]

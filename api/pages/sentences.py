@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 BLANK = re.compile(r"\\\{(\w+)\\\}")
 NUMBER = re.compile(r"[-+]?[\d,.:]+%?")
+DAY = re.compile(r"\d{4}-[01]\d-[0-3]\d")
 BETWEEN = "; "
 
 
@@ -21,11 +23,16 @@ class Sentences:
     Of the texts of a language `sentences` are the forms, `terms` words that may fill a blank.
     """
 
-    def __init__(self, texts: Mapping[str, Any], digits: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        texts: Mapping[str, Any],
+        digits: Callable[[str], str],
+        day: Callable[[date], str],
+    ) -> None:
         forms = texts.get("sentences", [])
         self._forms = [(_pattern(form["says"]), form["told"]) for form in forms]
         self._terms, self._between = texts.get("terms", {}), texts["between"]
-        self._digits = digits
+        self._digits, self._day = digits, day
 
     def told(self, text: str) -> str:
         """The whole sentence, or else each of its parts that is known."""
@@ -47,6 +54,8 @@ class Sentences:
         return None
 
     def _term(self, value: str) -> str:
+        if DAY.fullmatch(value):
+            return self._day(date.fromisoformat(value))
         if NUMBER.fullmatch(value):
             return self._digits(value)
         return str(self._terms.get(value, f"\u2068{value}\u2069"))

@@ -138,7 +138,7 @@ class Wording:
 @cache
 def _sentences(language: str) -> Sentences:
     words = wording(language)
-    return Sentences(words.texts, words.digits)
+    return Sentences(words.texts, words.digits, words.day)
 
 
 def _decimals(value: float) -> int:

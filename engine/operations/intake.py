@@ -124,8 +124,10 @@ def _fitting(inbox: Inbox, judged: Judged) -> Judged:
     return judged.without(found.reasons, told | {"notices": list(found.notices)})
 
 
-def compact(home: Home) -> dict[str, int]:
+def compact(home: Home, only: str | None = None) -> dict[str, int]:
     """Moves everything that waits to the event log, table by table; returns how many rows were new.
+
+    Of one table only where one is named; then nothing is locked while none of its rows wait.
 
     Under `REFUSED` it tells how many events were against one with their id that came before (see
     `engine.repeats`): these go to the quarantine. Under `SET_ASIDE`, how many rows lie in blocks
@@ -135,14 +137,14 @@ def compact(home: Home) -> dict[str, int]:
     point, and run again: what the log holds already is not added again, and rows leave the inbox
     after the log has them. Rows that come meanwhile wait for the next time.
     """
-    if not may_wait(home):
+    if not may_wait(home) or (only is not None and not _waits(home, only)):
         return {}
     chosen = settings.load("events", home.root)["inbox"]
     moved: dict[str, int] = {}
     with moving(home), open_catalog(home) as catalog:
         inbox = Inbox(home, catalog)
         border, origin = inbox.border(), inbox.origin()
-        for name in eventlog.KINDS:
+        for name in eventlog.KINDS if only is None else (only,):
             parts = inbox.parts(
                 name, border, most_rows=chosen.part_rows, most_bytes=chosen.part_megabytes << 20
             )
@@ -154,6 +156,11 @@ def compact(home: Home) -> dict[str, int]:
         if aside := sum(inbox.aside().values()):
             moved[SET_ASIDE] = aside
     return moved
+
+
+def _waits(home: Home, name: str) -> bool:
+    with open_catalog(home) as catalog:
+        return name in Inbox(home, catalog).waiting()
 
 
 def _move_events(home: Home, name: str, part: list[Batch], origin: str) -> dict[str, int]:

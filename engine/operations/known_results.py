@@ -1,7 +1,7 @@
 """What is known of results, what was known at a moment, and all that was ever said.
 
-In: a home, a campaign, a moment. Out: rows by placement and day, with when they were recorded.
-Never: a row that was replaced shown as one that holds.
+In: a home, an actor, a campaign, a moment. Out: rows by placement and day, with when they came.
+Never: a row that was replaced shown as one that holds, or one of a campaign of another team.
 """
 
 from __future__ import annotations
@@ -12,18 +12,33 @@ from typing import Any
 import polars as pl
 
 from engine import frames as f
+from engine.errors import UnknownEntity
 from engine.frames import CAMPAIGN, REPORTED
 from engine.operations.intake import compact
+from engine.operations.members import Actor
+from engine.operations.permissions import require
+from engine.operations.teams import sees
+from engine.store.campaigns import campaign_ids
+from engine.store.catalog import open_catalog
 from engine.store.home import Home
 from engine.store.results import KEYS, history, newest
 
+READ = "report.read"
+HOLDS = "holds"
+
 
 def known_results(
-    home: Home, *, campaign: str | None = None, as_of: datetime | None = None
+    home: Home, actor: Actor, *, campaign: str | None = None, as_of: datetime | None = None
 ) -> dict[str, Any]:
-    """The results that hold, now or as of a moment, oldest day first."""
-    compact(home)
-    rows = _of(newest(home, as_of), campaign)
+    """The results that hold, now or as of a moment, by day and placement.
+
+    Raises:
+        Forbidden: the actor may not read reports.
+        UnknownEntity: the campaign is another team's.
+    """
+    hidden = _hidden(home, actor, campaign)
+    rows = newest(home, as_of, campaign=campaign)
+    rows = rows.filter(~pl.col(CAMPAIGN).is_in(hidden).fill_null(False))
     return {
         "as_of": (as_of or datetime.now(UTC)).isoformat(),
         "campaign_id": campaign,
@@ -32,26 +47,39 @@ def known_results(
     }
 
 
-def results_history(home: Home, *, campaign: str | None = None) -> dict[str, Any]:
-    """Everything that was ever known, by placement and day, and whether it holds still."""
-    compact(home)
-    rows = _of(history(home), campaign).with_columns(
-        (pl.col(f.RECORDED) == pl.col(f.RECORDED).max().over(KEYS)).alias("holds")
-    )
+def results_history(home: Home, actor: Actor, *, campaign: str | None = None) -> dict[str, Any]:
+    """Everything that was ever known, by day and placement, and whether it holds still.
+
+    Raises:
+        Forbidden, UnknownEntity: as `known_results`.
+    """
+    hidden = _hidden(home, actor, campaign)
+    last = pl.col(f.RECORDED) == pl.col(f.RECORDED).max().over(KEYS)
+    rows = history(home, campaign=campaign).with_columns(last.alias(HOLDS))
+    rows = rows.filter(~pl.col(CAMPAIGN).is_in(hidden).fill_null(False))
     return {
         "campaign_id": campaign,
         "rows": rows.height,
-        "replaced": int((~rows["holds"]).sum()),
+        "replaced": int((~rows[HOLDS]).sum()),
         "results": _told(rows),
     }
 
 
-def _of(rows: pl.DataFrame, campaign: str | None) -> pl.DataFrame:
-    return rows if campaign is None else rows.filter(pl.col(CAMPAIGN) == campaign)
+def _hidden(home: Home, actor: Actor, campaign: str | None) -> list[str]:
+    """Campaigns that the actor does not see, once what waits is in the log."""
+    require(actor, READ, home)
+    compact(home, f.RESULTS.name)
+    with open_catalog(home) as catalog:
+        known = campaign_ids(catalog)
+    eyes = {team: sees(home, actor, team) for team in {team for _, team in known}}
+    hidden = [id for id, team in known if not eyes[team]]
+    if campaign in hidden:
+        raise UnknownEntity("campaign", campaign)
+    return hidden
 
 
 def _told(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON tells them, by placement and day, in the order they were recorded."""
+    """Rows as JSON tells them, by day and placement, in the order they were recorded."""
     moments = [pl.col(name).dt.to_string("iso:strict") for name in (REPORTED, f.RECORDED)]
     ordered = rows.sort([*KEYS, f.RECORDED], nulls_last=False)
     return ordered.with_columns(moments, pl.col(f.DATE).cast(pl.String)).to_dicts()

@@ -103,17 +103,16 @@ def _misfit(campaign: Campaign | None, row: dict[str, Any]) -> str | None:
         return None
     of, channel, segment = f"campaign {campaign.id}", row[CHANNEL], row[SEGMENT]
     if row[PRODUCT] not in (None, campaign.product_id):
-        return f"{PRODUCT} is {shown(row[PRODUCT])}; {of} promotes {shown(campaign.product_id)}"
+        return f"{PRODUCT} is {shown(row[PRODUCT])}, not that of {of}"
     if row[CURRENCY] not in (None, campaign.currency):
-        return f"{CURRENCY} is {row[CURRENCY]}; {of} is in {campaign.currency}"
+        return f"{CURRENCY} is {row[CURRENCY]}, not that of {of}"
     places = planned_places(campaign.plan)
     if not places:
         return None
     if channel not in places:
-        return f"{CHANNEL} is {shown(channel)}; {of} plans {_listed(places)}"
+        return f"{CHANNEL} is {shown(channel)}, where {of} plans nothing"
     if segment is not None and segment not in places[channel]:
-        there = f"on {shown(channel)} {of} plans {_listed(places[channel])}"
-        return f"{SEGMENT} is {shown(segment)}; {there}"
+        return f"{SEGMENT} is {shown(segment)}, for which {of} plans nothing on {shown(channel)}"
     return None
 
 
@@ -123,10 +122,3 @@ def planned_places(plan: Any) -> dict[str, set[str]]:
     for row in plan["allocation"] if plan else ():
         places.setdefault(row[CHANNEL], set()).add(row[SEGMENT])
     return places
-
-
-def _listed(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    rest = len(ordered) - NAMED
-    more = f" and {rest} more" if rest > 0 else ""
-    return ", ".join(shown(name) for name in ordered[:NAMED]) + more

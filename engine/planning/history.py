@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine import frames as f
-from engine.errors import FrameError, InvalidValue, counted
+from engine.errors import FrameError, InvalidValue
 
 Array = NDArray[Any]
 EVERYBODY = "everybody"
@@ -76,14 +76,14 @@ def sound_results(
     for rule, field, what in _rules(results, today):
         left = results.filter(~rule.fill_null(False))
         if left.height < results.height:
-            gone = counted(results.height - left.height, "row")
-            notes.append(f"{gone} of past results were left out: {field} is {what}.")
+            gone = results.height - left.height
+            notes.append(f"Past results left out: {gone:,} ({field} is {what}).")
         results = left
     if currency is not None and "currency" in results.columns:
         left = results.filter(pl.col("currency").fill_null(currency) == currency)
         if left.height < results.height:
-            gone = counted(results.height - left.height, "row")
-            notes.append(f"{gone} of past results were left out: they are not in {currency}.")
+            gone = results.height - left.height
+            notes.append(f"Past results left out: {gone:,} (not in {currency}).")
         results = left
     _refuse_currencies(results, currency)
     return results, tuple(notes)

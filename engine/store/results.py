@@ -57,7 +57,9 @@ class Recorded:
         return self.new + self.correction
 
 
-def newest(home: Home, as_of: datetime | None = None) -> pl.DataFrame:
+def newest(
+    home: Home, as_of: datetime | None = None, *, campaign: str | None = None
+) -> pl.DataFrame:
     """The results that hold: of each placement and day the rows that were recorded last.
 
     Columns are those of `frames.RESULTS` and `recorded_at`, in no promised order.
@@ -65,17 +67,20 @@ def newest(home: Home, as_of: datetime | None = None) -> pl.DataFrame:
     Args:
         home: whose log is read.
         as_of: what was known at this moment; missing, what is known now.
+        campaign: only results of this one.
     """
-    rows = history(home)
+    rows = history(home, campaign=campaign)
     if as_of is not None:
         rows = rows.filter(pl.col(RECORDED) <= as_of)
     return rows.filter(pl.col(RECORDED) == pl.col(RECORDED).max().over(KEYS))
 
 
-def history(home: Home) -> pl.DataFrame:
+def history(home: Home, *, campaign: str | None = None) -> pl.DataFrame:
     """Every row that was ever recorded, those that were replaced since among them."""
-    rows = scan_table(home, RESULTS.name).select(list(RECORDED_RESULTS.columns)).collect()
-    return rows.with_columns(pl.col(RECORDED).fill_null(START))
+    rows = scan_table(home, RESULTS.name).select(list(RECORDED_RESULTS.columns))
+    if campaign is not None:
+        rows = rows.filter(pl.col(CAMPAIGN) == campaign)
+    return rows.collect().with_columns(pl.col(RECORDED).fill_null(START))
 
 
 def record_results(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api.pages import plan, wording
+from api.pages import sheet, wording
 from api.pages.plan import page
 from engine.errors import InvalidValue
 from tests.api.planned import an_answer
@@ -238,7 +238,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_contrast_is_enough_for_texts_and_for_marks_by_day_by_night_and_on_paper() -> None:
-    css = (Path(plan.HERE) / "templates" / "plan.css").read_text()
+    css = (Path(sheet.HERE) / "templates" / "plan.css").read_text()
     themes = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     assert len(themes) == 3
     for theme in themes:
@@ -326,7 +326,7 @@ def test_a_hundred_thousand_placements_are_a_page_of_a_few_hundred_rows() -> Non
 
 
 def test_print_shows_the_figures_that_are_folded_away() -> None:
-    css = (Path(plan.HERE) / "templates" / "plan.css").read_text()
+    css = (Path(sheet.HERE) / "templates" / "plan.css").read_text()
     printed = css[css.index("@media print") :]
     assert "details::details-content { content-visibility: visible" in printed
     assert "print-color-adjust: exact" in printed

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.pages import charts, plan
+from api.pages import charts, sheet
 from api.pages.wording import wording
 from engine.operations.plan_request import PlanRequest
 from engine.operations.plans import make_plan
@@ -32,7 +32,7 @@ def test_both_languages_say_the_same_things() -> None:
                 found[above + key] = len(value)
         return found
 
-    words = Path(plan.HERE) / "words"
+    words = Path(sheet.HERE) / "words"
     english, persian = (
         keys(tomllib.loads((words / f"{name}.toml").read_text())) for name in ("en", "fa")
     )
@@ -41,10 +41,11 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_no_word_is_left_that_nobody_says() -> None:
-    texts = tomllib.loads((Path(plan.HERE) / "words" / "en.toml").read_text())
+    texts = tomllib.loads((Path(sheet.HERE) / "words" / "en.toml").read_text())
     chosen = {"status", "goals", "outcomes", "basis", "currencies"}
-    places = [*Path(plan.HERE).rglob("*.html"), *Path(plan.HERE).glob("*.py")]
-    places.append(Path(plan.HERE).parent / "printing_plans.py")
+    chosen |= {"states", "paces", "decisions", "steps_of", "acts"}
+    places = [*Path(sheet.HERE).rglob("*.html"), *Path(sheet.HERE).glob("*.py")]
+    places.append(Path(sheet.HERE).parent / "printing_plans.py")
     said = "".join(file.read_text() for file in places)
     for group, words in texts.items():
         if isinstance(words, dict) and group not in chosen | {"short"}:

@@ -244,9 +244,9 @@ def test_a_bad_row_that_the_log_holds_is_left_out_of_plans_which_say_so(home):
         record_results(home, [row], now=NOW)
     plan = make_plan(home, ask(currency="EUR", results=rows))
     assert plan["notes"][:3] == [
-        "1 row of past results were left out: spend is negative.",
-        "1 row of past results were left out: clicks is above the impressions.",
-        "1 row of past results were left out: they are not in EUR.",
+        "Past results left out: 1 (spend is negative).",
+        "Past results left out: 1 (clicks is above the impressions).",
+        "Past results left out: 1 (not in EUR).",
     ]
     assert plan["allocation"] == make_plan(home, ask(currency="EUR", results=rows))["allocation"]
     assert make_plan(home, ask(currency="EUR", results=None))["basis"] == "prior"
