@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import accounts, campaigns, members, people, planning, tuning
+from api import accounts, attribution, campaigns, members, people, planning, reports, tuning
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -37,7 +37,9 @@ people.register(app)
 accounts.register(app)
 planning.register(app)
 campaigns.register(app)
+reports.register(app, campaigns.campaign)
 tuning.register(app)
+attribution.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 

@@ -86,6 +86,26 @@ def shapley(paths: pl.DataFrame, *, prior: float) -> pl.DataFrame:
     )
 
 
+def spread(credit: pl.DataFrame, placements: pl.DataFrame) -> pl.DataFrame:
+    """Shares each channel's credit out among its placements, in proportion to theirs.
+
+    Placements are as `linear` gives them by channel and more; the answer is such a frame in the
+    same order. Where those of a channel have nothing, each gets the same.
+
+    Args:
+        credit: of channels, as `shapley` gives it; each channel of the placements is among them.
+    """
+    theirs, whole = pl.col(CREDIT), pl.col(CREDIT).sum().over(f.CHANNEL)
+    part = pl.when(whole != 0).then(theirs / whole).otherwise(1 / pl.len().over(f.CHANNEL))
+    found = placements.with_columns(part.alias(CREDIT)).join(
+        credit.select(f.CHANNEL, pl.col(CREDIT).alias("of_channel")),
+        on=f.CHANNEL,
+        how="left",
+        maintain_order="left",
+    )
+    return _shares(found.with_columns(theirs * pl.col("of_channel")).drop("of_channel"))
+
+
 def shapley_values(count: Array, brought: Array, prior: float) -> Array:
     """(channels,): the credit of each from sums over sets, see `shapley`.
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import FrameError, InvalidValue
-from engine.measurement.attribution import last_touch, linear, shapley, shapley_values
+from engine.measurement.attribution import last_touch, linear, shapley, shapley_values, spread
 from tests.benchmarks.attribution import draw_paths
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -205,3 +205,19 @@ def test_too_many_channels_and_a_prior_below_nothing_are_refused():
         shapley(frame([(["a"], 1.0)]), prior=-1.0)
     with pytest.raises(FrameError, match="segment_id"):
         linear(frame([(["a"], 1.0)]), by=("segment_id",))
+
+
+def test_credits_of_channels_are_spread_over_placements_as_theirs():
+    credit = pl.DataFrame({"channel": ["a", "b"], "credit": [6.0, -2.0]})
+    placements = pl.DataFrame(
+        {
+            "channel": ["a", "b", "a", "b"],
+            "segment_id": ["s1", "s1", "s2", "s2"],
+            "credit": [1.0, 0.0, 2.0, 0.0],
+            "share": [0.25, 0.0, 0.5, 0.0],
+        }
+    )
+    found = spread(credit, placements)
+    assert found["credit"].to_list() == pytest.approx([2.0, -1.0, 4.0, -1.0])
+    assert found["share"].to_list() == pytest.approx([0.5, -0.25, 1.0, -0.25])
+    assert found["segment_id"].to_list() == ["s1", "s1", "s2", "s2"]
