@@ -27,6 +27,7 @@ from api.http import (
     intake,
     plans,
     products,
+    reports,
     users,
 )
 from api.http.answers import Answers, Shelf
@@ -104,6 +105,7 @@ def _nouns(
         intake.routes(hatch),
         plans.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
         campaigns.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
+        reports.routes(home),
         health.routes(desk, metrics),
     ]
 

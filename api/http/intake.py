@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 import pydantic_core
@@ -63,6 +63,18 @@ def routes(hatch: Hatch) -> Noun:
         receipt = {200: schemas.Receipt}
         return noun.take(f"/{kind.name}", "events:write", receipt, _body(kind, hatch.chosen))
 
+    _add_acts(hatch, taking)
+    _add_tables(hatch, taking)
+    return noun
+
+
+class Taking(Protocol):
+    """Declares the route of a table."""
+
+    def __call__(self, kind: Schema) -> Callable[[View], View]: ...
+
+
+def _add_acts(hatch: Hatch, taking: Taking) -> None:
     @taking(EVENTS)
     def events() -> Response:
         """Keeps what people did: our own rows, or activities of ActivityStreams 2.0.
@@ -86,6 +98,8 @@ def routes(hatch: Hatch) -> Noun:
         """
         return hatch.take(RESULTS)
 
+
+def _add_tables(hatch: Hatch, taking: Taking) -> None:
     @taking(USERS)
     def users() -> Response:
         """Keeps attributes of users: what a later row says is put over what was known."""
@@ -105,8 +119,6 @@ def routes(hatch: Hatch) -> Noun:
     def follows() -> Response:
         """Keeps who follows whom; a tie that is known already counts once."""
         return hatch.take(FOLLOWS)
-
-    return noun
 
 
 def _handling() -> str | None:

@@ -88,11 +88,13 @@ def _names(names: list[str], words: Wording) -> str:
 
 
 def _channels(side: Mapping[str, Any], words: Wording) -> list[str]:
-    return [_names(side["channels"], words)]
+    return [_names(list(side.get("channels", ())), words)]
 
 
 def _budget(side: Mapping[str, Any], words: Wording) -> list[str]:
-    lines = [words.money(float(side["amount"]), side["currency"])]
+    lines = []
+    if side.get("amount") is not None:
+        lines.append(words.money(float(side["amount"]), side["currency"]))
     if side.get("expected") is not None:
         lines.append(
             words.say(
@@ -110,11 +112,12 @@ def _team(side: Mapping[str, Any], words: Wording) -> list[str]:
     return [
         words.say("steps.does", step=words.choose("steps_of", step), name=apart(seen(name)))
         for step, name in side.items()
+        if isinstance(name, str)
     ]
 
 
 def _audience(side: Mapping[str, Any], words: Wording) -> list[str]:
-    lines = [_names(side["segments"], words)]
+    lines = [_names(list(side.get("segments", ())), words)]
     if side.get("exclusions"):
         lines.append(words.say("steps.without", names=_names(side["exclusions"], words)))
     return lines
@@ -122,7 +125,7 @@ def _audience(side: Mapping[str, Any], words: Wording) -> list[str]:
 
 def _promotion(side: Mapping[str, Any], words: Wording) -> list[str]:
     counts: dict[str, int] = {}
-    for slot in side["schedule"]:
+    for slot in side.get("schedule", ()):
         counts[slot["channel"]] = counts.get(slot["channel"], 0) + 1
     posts = [
         words.say("steps.posts", channel=apart(seen(channel)), count=words.count(count))
@@ -132,6 +135,8 @@ def _promotion(side: Mapping[str, Any], words: Wording) -> list[str]:
 
 
 def _results(side: Mapping[str, Any], words: Wording) -> list[str]:
+    if "until" not in side:
+        return []
     until = words.day(a_day(side["until"]), year=True)
     share = words.percent(side["holdout_share"], decimals=1)
     return [words.say("steps.held", share=share), words.say("steps.until", day=until)]

@@ -57,6 +57,7 @@ BEFORE = {
     "/start": "approved",
     "/finish": "running",
     "/lift": "finished",
+    "/report": "finished",
 }
 """What a campaign must be for a verb; it is a draft for the others."""
 

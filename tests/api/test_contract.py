@@ -235,6 +235,7 @@ CODES = {
     (f"{CAMPAIGNS}/{{campaign_id}}/finish", "post"): f"{SAID} 412",
     (f"{CAMPAIGNS}/{{campaign_id}}/cancel", "post"): f"{SAID} 412",
     (f"{CAMPAIGNS}/{{campaign_id}}/audit", "get"): f"{RECORDS} 404",
+    (f"{CAMPAIGNS}/{{campaign_id}}/report", "get"): f"{RECORDS} 404",
     (f"{CAMPAIGNS}/{{campaign_id}}/lift", "get"): f"{RECORDS} 404 409",
     **{(path, "post"): TAKING for path in ROWS},
 }
