@@ -7,6 +7,7 @@ Never: a server that outlives the block.
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +54,18 @@ def empty() -> Flask:
     return app
 
 
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives away to whoever connects."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.SystemRandom().randrange(12_000, 32_000)))
+            return int(probe.getsockname()[1])
+
+
 @contextmanager
 def served(home: Home, target: str = APPLICATION, *, ready: str = "/readyz") -> Iterator[Served]:
     """Starts the production server on a free port, with the settings that ship."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     started = [*command(home), "--port", str(port), "--target", target]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from engine.operations.keys import create_key
 from engine.store.catalog import open_catalog
 from engine.store.eventlog import scan_events
 from engine.store.home import Home
+from tests.benchmarks.served import free_port
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("MOKHATAB_KILLS", "0"))
@@ -46,6 +46,7 @@ from pathlib import Path
 from engine.operations import intake
 from engine.store import eventlog
 from engine.store.home import Home
+from tests.benchmarks.served import free_port
 from deltalake import DeltaTable
 
 home, chance, lasts = Home(Path(sys.argv[1])), random.Random(sys.argv[2]), 0.5
@@ -169,12 +170,10 @@ class Clients:
 
 
 class Server:
-    """The server as it ships, in a process group of its own, on a port that is free by then."""
+    """The server as it ships, in a process group of its own, on a port that was free."""
 
     def __init__(self, home: Home) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._log = home.root.parent / "server.log"
         places = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home.root.parent)}
         with self._log.open("ab") as log:
@@ -232,7 +231,10 @@ def compacting(home: Home, seed: int, ends: Counter[str]) -> Iterator[None]:
 
 
 def torment(home: Home, clients: Clients, chance: random.Random, kills: int) -> Counter[str]:
-    """Kills servers, one in eight while it starts; returns how many of them, and of workers."""
+    """Kills servers, one in eight while it starts; returns how many of them, and of workers.
+
+    They live for about half as long as they need to start, as slow as the machine is by then.
+    """
     killed: Counter[str] = Counter()
     starts, until = 1.0, time.monotonic() + SECONDS
     while killed["servers"] < kills if kills else time.monotonic() < until:
@@ -242,11 +244,11 @@ def torment(home: Home, clients: Clients, chance: random.Random, kills: int) -> 
             else:
                 starts = server.wait()
                 clients.port = server.port
-                time.sleep(chance.uniform(0, 1))
+                time.sleep(chance.uniform(0, starts))
                 if chance.random() < 1 / 2:
                     server.kill_one(chance)
                     killed["workers"] += 1
-                    time.sleep(chance.uniform(0, 1))
+                    time.sleep(chance.uniform(0, starts))
         killed["servers"] += 1
     return killed
 

@@ -69,10 +69,42 @@ def send(server: Served, request: bytes) -> Answer:
         return answer(connection, began)
 
 
+def send_again(server: Served, request: bytes, *, within: float) -> Answer:
+    """Sends a request anew while its answer is late: a machine is busy once, a hang stays."""
+    for _ in range(4):
+        said = send(server, request)
+        if said.seconds < within:
+            break
+    return said
+
+
 def resident(server: Served) -> int:
     """Bytes that the workers hold in memory, shared pages counted for each."""
     pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in server.workers()]
     return sum(map(int, pages)) * PAGE
+
+
+def growth(server: Served, before: int, *, most: int) -> int:
+    """Bytes that the workers hold beyond `before`, once less than `most`, or after ten seconds.
+
+    Whoever was answered may be there still, and what they sent.
+    """
+    until = time.monotonic() + 10
+    while (grown := resident(server) - before) >= most and time.monotonic() < until:
+        time.sleep(0.05)
+    return grown
+
+
+def forget_peaks(server: Served) -> None:
+    """Lets `peak` begin anew (proc_pid_clear_refs(5))."""
+    for pid in server.workers():
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak(server: Served) -> int:
+    """The most bytes that the workers held since then, each at its own moment."""
+    told = [Path(f"/proc/{pid}/status").read_text() for pid in server.workers()]
+    return sum(int(text.split("VmHWM:")[1].split()[0]) << 10 for text in told)
 
 
 def _received(connection: socket.socket) -> bytes:
