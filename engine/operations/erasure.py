@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from engine.errors import ArtefactCorrupt, InvalidValue
-from engine.frames import USER
+from engine.frames import PRODUCT, USER
 from engine.operations.lookup import user_rows
 from engine.store import artefacts, forgotten, purge, suspects, versions
 from engine.store.artefacts import Model
@@ -23,7 +23,7 @@ from engine.store.catalog import Catalog
 from engine.store.files import replace_durably
 from engine.store.home import Home
 from engine.store.inbox import Inbox
-from engine.store.removal import without_users
+from engine.store.removal import without_product, without_users
 
 Eraser = Callable[[Home, Catalog, str], Any]
 ERASED = "-e"
@@ -80,13 +80,36 @@ def _from_models(home: Home, catalog: Catalog, user: str) -> dict[str, str]:
             corrupt = error
             continue
         rows, _ = user_rows(model, [user])
-        if not rows.size:
+        place = _as_product(home, model, user)
+        if not rows.size and place is None:
             versions.note(home, version, erasures=forgotten.marks(catalog)[1])
-        else:
-            rewritten[version] = _rewritten(home, catalog, without_users(model, rows))
+            continue
+        left = without_users(model, rows)
+        left = left if place is None else without_product(left, place)
+        rewritten[version] = _rewritten(home, catalog, left)
     if corrupt is not None:
         raise corrupt
     return rewritten
+
+
+def _as_product(home: Home, model: Model, user: str) -> int | None:
+    """The row of the product that the person was to a model, as those who are followed are.
+
+    None where the id is also that of something else, and where nothing else would be left.
+    """
+    known = model.products[PRODUCT].index_of(user)
+    if known is None or model.products.height < 2 or not purge.is_nothing_else(home, user):
+        return None
+    return int(known)
+
+
+def _from_products(home: Home, _: Catalog, user: str) -> int:
+    """How many versions know the person as a product: they are without it when models are done."""
+    found = 0
+    for version in versions.versions(home):
+        with suppress(ArtefactCorrupt):  # told when the models are done
+            found += _as_product(home, artefacts.open_model(home, version), user) is not None
+    return found
 
 
 def _rewritten(home: Home, catalog: Catalog, model: Model) -> str:
@@ -112,7 +135,9 @@ def _from_campaigns(home: Home, _: Catalog, user: str) -> int:
     return forget_in_audiences(home, user)
 
 
-def _from_suspects(_: Home, catalog: Catalog, user: str) -> int:
+def _from_suspects(home: Home, catalog: Catalog, user: str) -> int:
+    if purge.is_nothing_else(home, user):
+        suspects.unname(catalog, user)
     return suspects.drop(catalog, user)
 
 
@@ -125,6 +150,7 @@ ERASERS: dict[str, Eraser] = {
     "tables": _from_tables,
     "quarantine": _from_quarantine,
     "fitted": _from_fitted,
+    "products": _from_products,  # after the tables, which tell whether an id is something else's
     "models": _from_models,
     "campaigns": _from_campaigns,
     "suspects": _from_suspects,

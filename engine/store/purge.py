@@ -116,6 +116,15 @@ def sold(home: Home, id: str) -> bool:
     return not scan_table(home, PRODUCTS.name).filter(pl.col(PRODUCT) == id).collect().is_empty()
 
 
+def is_nothing_else(home: Home, user: str) -> bool:
+    """Whether a product of this id was the person: neither products nor acts know another one.
+
+    True only after the person was taken out of the tables.
+    """
+    acts = scan_table(home, EVENTS.name).filter(pl.col(PRODUCT) == user).limit(1)
+    return not sold(home, user) and acts.collect().is_empty()
+
+
 def _as_product(home: Home, user: str, text: str) -> str:
     acts = ", ".join(f"'{act}'" for act in TOWARDS_PEOPLE)
     alone = "FALSE" if sold(home, user) else "TRUE" if is_address(user) else f"{ACTION} IN ({acts})"

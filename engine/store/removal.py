@@ -1,6 +1,7 @@
 """A model without some of its people, as if their rows had never been there.
 
-In: a model, rows of users. Out: the same model with fewer rows, everybody else's values untouched.
+In: a model, rows of users, or that of a product. Out: the same model with fewer rows, the values
+of all others untouched.
 Never: a row left behind under another id, or an answer about others changed but for sizes.
 """
 
@@ -13,10 +14,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.frames import SEGMENT, SIZE
+from engine.frames import NAME, PRODUCT, REASON, RULE, SEGMENT, SIZE
 from engine.store.artefacts import Head, Model, Seen, Segments
 
 Array = NDArray[Any]
+PRODUCT_ROW = "product"
+OF_PRODUCTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "bridge_products")
+"""Arrays of folding that have a row for each product."""
+GONE = "(erased)"
+"""In words, in the place of an id that was taken out."""
 
 
 def without_users(model: Model, rows: Array) -> Model:
@@ -44,6 +50,61 @@ def without_users(model: Model, rows: Array) -> Model:
         "withheld": None,
     }
     return replace(model, **left)  # type: ignore[arg-type]
+
+
+def without_product(model: Model, row: int) -> Model:
+    """Takes one product out of every array and table, and its id out of the words of others.
+
+    Row numbers close up; what was learned of users and of other products stays.
+    """
+    stays = np.ones(model.products.height, bool)
+    stays[row] = False
+    id = str(model.products[PRODUCT][row])
+    mask = pl.Series(stays)
+    left = {
+        "products": model.products.filter(mask),
+        "interest": _head_of_products(model.interest, stays),
+        "probability": _head_of_products(model.probability, stays),
+        "folding": {
+            name: np.asarray(array)[stays] if name in OF_PRODUCTS else array
+            for name, array in model.folding.items()
+        },
+        "seen": _seen_of(model.seen, row),
+        "segments": replace(
+            model.segments,
+            table=_unnamed(model.segments.table, id),
+            best=_unnamed(_without_row(model.segments.best, row), id),
+            curves=_without_row(model.segments.curves, row),
+        ),
+        "holdout": _without_row(model.holdout, row),
+        "targeting": None if model.targeting is None else _without_row(model.targeting, row),
+        "withheld": None,
+    }
+    return replace(model, **left)  # type: ignore[arg-type]
+
+
+def _head_of_products(head: Head, stays: Array) -> Head:
+    products, terms = np.asarray(head.products)[stays], np.asarray(head.product_terms)[stays]
+    return replace(head, products=products, product_terms=terms)
+
+
+def _seen_of(seen: Seen, row: int) -> Seen:
+    first, end = int(seen.offsets[row]), int(seen.offsets[row + 1])
+    offsets = np.asarray(seen.offsets).copy()
+    offsets[row + 1 :] -= end - first
+    return Seen(np.delete(offsets, row + 1), np.delete(np.asarray(seen.users), slice(first, end)))
+
+
+def _without_row(table: pl.DataFrame, row: int) -> pl.DataFrame:
+    """The table without the rows of a product, whose numbers are in its column `product`."""
+    here = pl.col(PRODUCT_ROW)
+    closed = pl.when(here > row).then(here - 1).otherwise(here).alias(PRODUCT_ROW)
+    return table.filter(here != row).with_columns(closed)
+
+
+def _unnamed(table: pl.DataFrame, id: str) -> pl.DataFrame:
+    texts = [name for name in (NAME, RULE, REASON) if name in table.columns]
+    return table.with_columns(pl.col(texts).str.replace_all(id, GONE, literal=True))
 
 
 def _head(head: Head, stays: Array) -> Head:

@@ -59,6 +59,17 @@ def release(catalog: Catalog, users: Sequence[str]) -> int:
 
 
 def drop(catalog: Catalog, user: str) -> int:
-    """Removes what is known of an account; its reasons name no other."""
+    """Removes what is known of an account."""
     with catalog.transaction() as connection:
         return connection.execute(SUSPECTS.delete().where(SUSPECTS.c[USER] == user)).rowcount
+
+
+def unname(catalog: Catalog, id: str) -> None:
+    """Takes an id out of the reasons of others, who came together about it."""
+    named, unnamed = f" of {id} from ", " of (erased) from "
+    with catalog.transaction() as connection:
+        connection.execute(
+            SUSPECTS.update()
+            .where(SUSPECTS.c[REASON].contains(named, autoescape=True))
+            .values({REASON: sa.func.replace(SUSPECTS.c[REASON], named, unnamed)})
+        )
