@@ -60,9 +60,8 @@ def find_conditions(users: pl.DataFrame, settings: Section) -> list[Condition]:
 
 
 def _values(attribute: str, column: pl.Series, most: int) -> list[Condition]:
-    counts = column.value_counts(name="people").sort(
-        ["people", attribute], descending=[True, False]
-    )
+    counts = column.alias("value").value_counts(name="people")
+    counts = counts.sort("people", "value", descending=[True, False])
     return [
         Condition(
             attribute,
@@ -70,7 +69,7 @@ def _values(attribute: str, column: pl.Series, most: int) -> list[Condition]:
             f"{attribute} = {json.dumps(value, ensure_ascii=False)}",
             pl.col(attribute) == value,
         )
-        for value in counts[attribute].head(most).to_list()
+        for value in counts["value"].head(most).to_list()
     ]
 
 

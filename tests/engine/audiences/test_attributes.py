@@ -128,3 +128,9 @@ def test_a_constant_target_has_no_segments():
 def test_edges_that_are_no_numbers_are_refused():
     with pytest.raises(ConfigError, match="no list of numbers"):
         numbers("18 old", "attributes.age_edges")
+
+
+def test_an_attribute_may_have_any_name():
+    table = pl.DataFrame({"user_id": ["a", "b"], "people": [1, 2], "value": ["x", "y"]})
+    found = find_conditions(table, CHOSEN)
+    assert [each.name for each in found] == ["people=1", "people=2", "value=x", "value=y"]
