@@ -134,6 +134,19 @@ def acted(
     return found
 
 
+def acts_before(home: Home, campaign: Campaign, ids: pl.Series) -> Array:
+    """(n, 2) float64: what people did before the campaign, which chance alone divided.
+
+    Whether they did an outcome's act on the product, and the logarithm of one more than their acts
+    of any kind.
+    """
+    window = window_before(home, campaign)
+    counts = scan_events(home, *window).group_by(USER).agg(pl.len().alias("acts")).collect()
+    acts = ids.to_frame(USER).join(counts, on=USER, how="left", maintain_order="left")["acts"]
+    busy = np.log1p(acts.fill_null(0).to_numpy().astype(np.float64))
+    return np.column_stack([acted(home, campaign, ids, window), busy])
+
+
 def foresee(
     home: Home, campaign: Campaign, ids: pl.Series, *, expected: float, now: datetime
 ) -> dict[str, Any]:

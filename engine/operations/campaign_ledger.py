@@ -20,8 +20,8 @@ from engine.errors import InvalidValue, UnknownEntity, shown
 from engine.operations.campaign_life import STATES, Outdated
 from engine.operations.campaign_money import total_of
 from engine.operations.members import Actor
+from engine.operations.ownership import sees
 from engine.operations.permissions import require
-from engine.operations.teams import sees
 from engine.store.campaigns import (
     Campaign,
     Deed,

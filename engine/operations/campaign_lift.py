@@ -21,7 +21,12 @@ from engine.frames import USER
 from engine.measurement.holdout import mismatch
 from engine.measurement.lift import Lift, Side, compare
 from engine.measurement.sequential import Verdict, always_valid
-from engine.operations.campaign_audience import acted, outcome_acts, window_before, window_of
+from engine.operations.campaign_audience import (
+    acted,
+    acts_before,
+    outcome_acts,
+    window_of,
+)
 from engine.operations.campaign_ledger import visible
 from engine.operations.campaign_life import OutOfStep
 from engine.operations.members import Actor
@@ -56,7 +61,7 @@ def lift(home: Home, actor: Actor, id: str, *, now: datetime) -> dict[str, Any]:
     held = people[HELD_OUT].to_numpy()
     _check_split(home, campaign, held)
     did = acted(home, campaign, people[USER], (start, min(now, end))).astype(np.float64)
-    before = acted(home, campaign, people[USER], window_before(home, campaign)).astype(np.float64)
+    before = acts_before(home, campaign, people[USER])
     chosen = settings.load("measurement", home.root)
     level, few = float(chosen["lift"].level), int(chosen["lift"].few)
     found = compare(did, held, level=level, few=few)
@@ -206,7 +211,7 @@ def _bounds(lower: float, upper: float, found: Lift) -> dict[str, Any]:
 
 def _adjusted(did: Array, held: Array, before: Array, level: float) -> dict[str, Any] | None:
     """The effect by CUPED; nothing where everybody did the same before."""
-    if before.min() == before.max():
+    if not np.ptp(before, axis=0).any():
         return None
     found = compare(did, held, level=level, baseline=before)
     return {name: asdict(found)[name] for name in ("effect", "lower", "upper", "explained")}

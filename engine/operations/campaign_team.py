@@ -6,12 +6,11 @@ Never: a member in charge of a step that their role may not do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from engine import settings
-from engine.errors import InvalidValue, UnknownEntity, shown
+from engine.errors import UnknownEntity
 from engine.operations.campaign_fields import STEPS
 from engine.operations.permissions import permitted
+from engine.operations.responsibilities import may_take
 from engine.store.campaigns import Campaign
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
@@ -52,24 +51,17 @@ def _of(campaign: Campaign, row: MemberRow) -> bool:
     return campaign.team is not None and folded(campaign.team) in map(folded, row.teams)
 
 
-def check_responsible(home: Home, responsible: Mapping[str, str]) -> dict[str, str]:
-    """The same, each name as the member is called.
+def check_responsible(home: Home, campaign: Campaign) -> dict[str, str]:
+    """Who is responsible for which step, each name as the member is called.
 
     Raises:
         UnknownEntity: there is no such member.
-        InvalidValue: the role of a member may not do the step.
+        InvalidValue: the member's role may not do the step, or they do not see the campaign.
     """
-    members = {folded(row.name): row for row in members_now(home)} if responsible else {}
-    found = {}
-    for step, name in responsible.items():
-        row = members.get(folded(name))
-        if row is None:
-            raise UnknownEntity("member", name)
-        if f"step.{step}" not in permitted(home, row.role):
-            detail = f"{shown(row.name)} is {row.role}, which may not do the step {step}"
-            raise InvalidValue("responsible", detail)
-        found[step] = row.name
-    return found
+    return {
+        step: may_take(home, name, step, team=campaign.team)
+        for step, name in campaign.responsible.items()
+    }
 
 
 def check_team(home: Home, team: str) -> str:

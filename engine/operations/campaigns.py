@@ -29,9 +29,9 @@ from engine.operations.campaign_life import Undetectable, after_change, follow
 from engine.operations.campaign_steps import Bench, chosen_of, draw_up
 from engine.operations.campaign_team import check_responsible, check_team, limit_of, members_now
 from engine.operations.members import Actor
+from engine.operations.ownership import sees, sees_product
 from engine.operations.permissions import may_approve, require
 from engine.operations.permits import permitted_now
-from engine.operations.teams import owners_of, sees
 from engine.store.artefacts import Model, open_model
 from engine.store.campaign_audiences import HELD_OUT, drop_audience, keep_audience
 from engine.store.campaigns import Campaign as Campaign
@@ -87,8 +87,7 @@ def _id(given: Any) -> str:
 
 def _placed(home: Home, actor: Actor, campaign: Campaign, *, named: bool) -> Campaign:
     """The campaign with team, product and people in charge that its actor may name."""
-    owners = owners_of(home, campaign.product_id)
-    if owners and not any(sees(home, actor, owner) for owner in owners):
+    if not sees_product(home, actor, campaign.product_id):
         raise UnknownEntity("product", campaign.product_id)
     team = campaign.team
     if team is not None:
@@ -97,7 +96,8 @@ def _placed(home: Home, actor: Actor, campaign: Campaign, *, named: bool) -> Cam
             raise UnknownEntity("team", team)
     elif not named and not campaign.team and len(actor.teams) == 1:
         team = actor.teams[0]
-    return replace(campaign, team=team, responsible=check_responsible(home, campaign.responsible))
+    placed = replace(campaign, team=team)
+    return replace(placed, responsible=check_responsible(home, placed))
 
 
 def show(home: Home, actor: Actor, id: str) -> Campaign:
