@@ -326,9 +326,13 @@ def test_arrays_that_do_not_fit_their_tables_are_not_saved(tmp_path: Path) -> No
         artefacts.save(Home(tmp_path), model)
 
 
-def test_checking_a_gigabyte_takes_about_a_second(home: Home) -> None:
-    path = home.models / "v2" / "embeddings.npy"
-    path.write_bytes(bytes(1 << 27))
-    began = time.process_time()
-    artefacts._digest(path)
-    assert time.process_time() - began < 1.0  # an eighth of a gigabyte, with much to spare
+def test_checking_a_file_takes_little_more_than_its_hash(home: Home) -> None:
+    """About a second for a gigabyte; processors differ, so their own pace is the measure."""
+    path, content = home.models / "v2" / "embeddings.npy", bytes(1 << 27)
+    path.write_bytes(content)
+    spent = []
+    for work in (lambda: hashlib.sha256(content), lambda: artefacts._digest(path)) * 2:
+        began = time.process_time()
+        work()
+        spent.append(time.process_time() - began)
+    assert min(spent[1::2]) < 3 * max(spent[::2])

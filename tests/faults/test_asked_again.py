@@ -46,7 +46,9 @@ class Round:
 
 
 @pytest.mark.parametrize(
-    "rounds", [3, pytest.param(200, marks=pytest.mark.slow)], ids=["few", "many"]
+    "rounds",
+    [3, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    ids=["few", "many"],
 )
 def test_each_key_has_one_effect_and_one_answer(tmp_path: Path, rounds: int) -> None:
     home = Home(tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,22 +52,19 @@ def test_of_ten_thousand_rows_exactly_the_bad_ones_come_back(
     assert compact(home) == {"events": 9900}
 
 
-NOW = datetime.now(UTC)
-
-
 @pytest.mark.parametrize(
     ("at", "kept"),
     [
         (0, False),
         ("1970-01-01T00:00:00Z", False),
         ("9999-12-31T23:59:59Z", False),
-        (NOW.timestamp(), True),
-        (int(NOW.timestamp() * 1000), True),
-        (NOW.timestamp() * 1_000_000, False),
-        ((NOW - timedelta(days=365)).isoformat(), True),
-        ((NOW + timedelta(days=365)).isoformat(), False),
-        ((NOW + timedelta(minutes=1)).isoformat(), True),
-        ((NOW + timedelta(minutes=30)).isoformat(), False),
+        (lambda now: now.timestamp(), True),
+        (lambda now: int(now.timestamp() * 1000), True),
+        (lambda now: now.timestamp() * 1_000_000, False),
+        (lambda now: (now - timedelta(days=365)).isoformat(), True),
+        (lambda now: (now + timedelta(days=365)).isoformat(), False),
+        (lambda now: (now + timedelta(minutes=1)).isoformat(), True),
+        (lambda now: (now + timedelta(minutes=30)).isoformat(), False),
         ("2026-03-29T02:30:00+01:00", True),
         ("yesterday", False),
         (True, False),
@@ -84,7 +80,8 @@ NOW = datetime.now(UTC)
     ],
 )
 def test_clocks_that_are_wrong_are_named(client: FlaskClient, at: Any, kept: bool) -> None:
-    answer = client.post("/v1/events", json=[GOOD | {"occurred_at": at}])
+    moment = at(datetime.now(UTC)) if callable(at) else at
+    answer = client.post("/v1/events", json=[GOOD | {"occurred_at": moment}])
     assert answer.status_code == (200 if kept else 422)
     if not kept:
         assert answer.json["refused"][0]["field"] == "occurred_at"
@@ -116,7 +113,6 @@ def test_ids_are_kept_byte_for_byte_or_refused(
 
 def test_a_huge_body_is_refused_before_it_is_read(client: FlaskClient) -> None:
     body = io.BytesIO(b"[" + b" " * 1000)
-    began = time.perf_counter()
     answer = client.post(
         "/v1/events",
         input_stream=body,
@@ -125,7 +121,6 @@ def test_a_huge_body_is_refused_before_it_is_read(client: FlaskClient) -> None:
     )
     assert answer.status_code == 413
     assert body.tell() == 0
-    assert time.perf_counter() - began < 1
 
 
 @settings(

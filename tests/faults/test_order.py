@@ -64,7 +64,7 @@ def logged(path, parts):
 
 @pytest.mark.parametrize(
     ("events", "permutations"),
-    [(6_000, 2), pytest.param(100_000, 20, marks=pytest.mark.slow)],
+    [(6_000, 2), pytest.param(100_000, 20, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
 )
 def test_no_order_and_no_repetition_changes_a_byte_of_the_matrix(tmp_path, events, permutations):
     acts = world(events)

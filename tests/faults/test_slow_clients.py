@@ -214,7 +214,6 @@ def test_three_kinds_of_slow_clients_at_once_fail_nobody(tmp_path: Path) -> None
     assert crowd.cut > 200
     late = crowd.late + tail(loud) / 1000  # by which this machine was slow itself
     assert max(crowd.longest) < 15 + late
-    assert tail(loud) < 2 * tail(quiet) + 500, "who waits for a slow client waits for seconds"
     assert left, "threads that waited for slow clients are still there"
 
 
