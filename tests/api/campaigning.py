@@ -62,7 +62,14 @@ BEFORE = {
 """What a campaign must be for a verb; it is a draft for the others."""
 
 
-def put_campaign(home: Home, id: str, status: str = "draft", **fields: Any) -> Campaign:
+def put_campaign(
+    home: Home,
+    id: str,
+    status: str = "draft",
+    *,
+    people: pl.DataFrame = PEOPLE,
+    **fields: Any,
+) -> Campaign:
     """Keeps a campaign that came to a state without its verbs; from approved on with its people."""
     told: dict[str, Any] = {}
     if status not in ("draft", "cancelled"):
@@ -72,8 +79,10 @@ def put_campaign(home: Home, id: str, status: str = "draft", **fields: Any) -> C
         plan = an_answer(budget=2000.0) | {"money": money}
         told = {"plan": plan, "chosen": chosen, "audience": FORESEEN}
     if status in ("approved", "running", "finished"):
-        keep_audience(home, f"{id}@0", PEOPLE)
-        told["audience"] = FORESEEN | {"assigned": 360, "held_out": 40, "file": f"{id}@0"}
+        keep_audience(home, f"{id}@0", people)
+        held = int(people["held_out"].sum())
+        split = {"assigned": people.height - held, "held_out": held, "file": f"{id}@0"}
+        told["audience"] = FORESEEN | {"people": people.height} | split
     usual = {
         "name": "Spring",
         "product_id": "product-003",
