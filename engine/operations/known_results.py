@@ -38,7 +38,7 @@ def known_results(
     """
     hidden = _hidden(home, actor, campaign)
     rows = newest(home, as_of, campaign=campaign)
-    rows = rows.filter(~pl.col(CAMPAIGN).is_in(hidden).fill_null(False))
+    rows = _shown(rows, hidden)
     return {
         "as_of": (as_of or datetime.now(UTC)).isoformat(),
         "campaign_id": campaign,
@@ -56,7 +56,7 @@ def results_history(home: Home, actor: Actor, *, campaign: str | None = None) ->
     hidden = _hidden(home, actor, campaign)
     last = pl.col(f.RECORDED) == pl.col(f.RECORDED).max().over(KEYS)
     rows = history(home, campaign=campaign).with_columns(last.alias(HOLDS))
-    rows = rows.filter(~pl.col(CAMPAIGN).is_in(hidden).fill_null(False))
+    rows = _shown(rows, hidden)
     return {
         "campaign_id": campaign,
         "rows": rows.height,
@@ -78,8 +78,13 @@ def _hidden(home: Home, actor: Actor, campaign: str | None) -> list[str]:
     return hidden
 
 
+def _shown(rows: pl.DataFrame, hidden: list[str]) -> pl.DataFrame:
+    others = pl.DataFrame({CAMPAIGN: hidden}, schema={CAMPAIGN: pl.String})
+    return rows.join(others, on=CAMPAIGN, how="anti")
+
+
 def _told(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON tells them, by day and placement, in the order they were recorded."""
     moments = [pl.col(name).dt.to_string("iso:strict") for name in (REPORTED, f.RECORDED)]
     ordered = rows.sort([*KEYS, f.RECORDED], nulls_last=False)
-    return ordered.with_columns(moments, pl.col(f.DATE).cast(pl.String)).to_dicts()
+    return ordered.with_columns(*moments, pl.col(f.DATE).cast(pl.String)).to_dicts()

@@ -63,8 +63,13 @@ def judge_results(home: Home, rows: pl.DataFrame, waiting: Sequence[pl.DataFrame
     )
     reasons = judged.select(pl.coalesce(unfit, told)).to_series()
     counts = dict(judged.filter(reasons.is_null())[VERDICT].value_counts().iter_rows())
-    strange = rows.filter(pl.col(CAMPAIGN).is_in([id for id, one in campaigns.items() if not one]))
+    strange = _of(rows, [id for id, one in campaigns.items() if one is None])
     return Verdicts(reasons, counts, _notices(strange))
+
+
+def _of(rows: pl.DataFrame, ids: list[str]) -> pl.DataFrame:
+    named = pl.DataFrame({CAMPAIGN: ids}, schema={CAMPAIGN: pl.String})
+    return rows.join(named, on=CAMPAIGN, how="semi")
 
 
 def _campaigns(home: Home, ids: Iterable[str]) -> dict[str, Campaign | None]:
@@ -89,7 +94,7 @@ def _notices(strange: pl.DataFrame) -> tuple[str, ...]:
 def _unfit(rows: pl.DataFrame, campaigns: dict[str, Campaign | None]) -> pl.Series:
     """Why a row cannot be of its campaign; every combination is looked at once."""
     known = [id for id, one in campaigns.items() if one is not None]
-    kinds = rows.select(FITTING).filter(pl.col(CAMPAIGN).is_in(known)).unique()
+    kinds = _of(rows.select(FITTING), known).unique()
     why = [_misfit(campaigns[kind[CAMPAIGN]], kind) for kind in kinds.iter_rows(named=True)]
     told = kinds.with_columns(pl.Series(WHY, why, pl.String))
     joined = rows.select(FITTING).join(

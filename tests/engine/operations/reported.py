@@ -42,10 +42,10 @@ def steps_of(plan: dict[str, Any], *, amount: str) -> dict[str, Any]:
 
 
 def open_campaign(
-    home: Home, plan: dict[str, Any] | None = None, *, id: str = "c", **changed: Any
+    home: Home, drawn: dict[str, Any] | None = None, *, id: str = "c", **changed: Any
 ) -> Campaign:
-    """A running campaign of this plan, made and planned and changed once."""
-    plan = plan or plan_of()
+    """A running campaign of this plan, made and started; `changed` are fields of it as it is."""
+    plan = drawn or plan_of()
     end = date.fromisoformat(plan["pacing"][-1]["date"])
     made = Campaign(
         **{
@@ -66,7 +66,8 @@ def open_campaign(
     )
     usual, own = steps_of(plan, amount="9000.00"), steps_of(plan, amount=str(plan["budget"]))
     own["audience"]["exclusions"] = ["seg-9"]
-    planned = replace(made, plan=plan, recommended=usual, chosen=own, status="running", **changed)
+    state = {"plan": plan, "recommended": usual, "chosen": own, "status": "running"}
+    planned = replace(made, **(state | changed))
     before, after = {"status": "draft"}, {"status": "running"}
     with open_catalog(home) as catalog:
         add_campaign(
