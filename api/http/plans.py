@@ -223,6 +223,7 @@ class Plan(Ranged):
     notes: list[str]
     allocation: list[Placement] = Field(description="Sums to `spent`, to the cent")
     unit: str = Field(description="What is counted")
+    outcomes: float = Field(description="How many people, clicks or sales, whatever each is worth")
     interval: float = Field(description="Chance that the truth lies between lower and upper")
     exploration: float = Field(description="Share of the money that is spent to learn")
     objective: str = Field(description="What was made as large as possible")

@@ -75,6 +75,7 @@ def forecast(material: Material, request: PlanRequest, limits: Limits) -> Foreca
         "price": found.price,
         "exploration": float(share) if len(cents) > 1 else 0.0,
         "unit": goal.unit,
+        "outcomes": goal.counted(spend),
     }
     impressions, clicks = goal.funnel(spend)
     notes = (*goal.notes, *_left_over(limits, int(cents.sum())))

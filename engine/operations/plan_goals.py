@@ -79,6 +79,12 @@ class Goal:
         size = self.crowd.people / self.crowd.share
         return (1.0 - missed) * size, self.crowd.reached(missed)
 
+    def counted(self, spend: Array) -> float:
+        """How many of what is counted, in all: people, or outcomes whatever each is worth."""
+        if self.crowd is not None:
+            return self.value(spend)
+        return float(self.curves.value(spend).sum())
+
     def marginal(self, spend: Array) -> Array:
         """What one more unit of money brings in each placement (n,)."""
         slope = self.curves.slope(spend)
@@ -297,5 +303,4 @@ def _worth(
     sold = sums[column] if column else sums["sales"]
     mean = money.sum() / sold.sum() if sold.sum() > 0 and money.sum() > 0 else usual.value
     weight = max(usual.value_sales, 1e-9)
-    unit = "revenue" if request.measure == "revenue" else "sales"
-    return (money + weight * mean) / (sold + weight), unit
+    return (money + weight * mean) / (sold + weight), "revenue"

@@ -185,11 +185,21 @@ def test_revenue_counts_what_a_sale_brings(home):
     sales = make_plan(home, ask(results=paid, exploration=0.0))
     money = make_plan(home, ask(results=paid, measure="revenue", exploration=0.0))
     assert money["unit"] == "revenue"
+    assert sales["outcomes"] == pytest.approx(sales["expected"])
+    assert money["outcomes"] * 10 < money["expected"] < money["outcomes"] * 90
 
     def share(plan) -> float:
         return sum(r["spend"] for r in plan["allocation"] if r["segment_id"] == "segment-2")
 
     assert share(money) > 1.5 * share(sales)
+
+
+def test_sales_that_are_amounts_are_told_as_revenue_and_counted_beside(home):
+    paid = results().with_columns(conversions=pl.col("sales").cast(pl.Int64))
+    paid = paid.with_columns(sales=pl.col("sales") * 35.5)
+    plan = make_plan(home, ask(results=paid, exploration=0.0))
+    assert plan["unit"] == "revenue"
+    assert plan["expected"] == pytest.approx(35.5 * plan["outcomes"], rel=0.2)
 
 
 @pytest.mark.parametrize(
