@@ -123,7 +123,9 @@ def ids(home: Home) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "cycles", [10, pytest.param(500, marks=pytest.mark.slow)], ids=["few", "many"]
+    "cycles",
+    [10, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    ids=["few", "many"],
 )
 def test_what_was_acknowledged_is_there_once(home: Home, cycles: int) -> None:
     """Writers are killed at a moment drawn from the 50 ms after their first acknowledgement."""
