@@ -76,7 +76,7 @@ def _weighed(contacts: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
 def _summed(weighed: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     everybody = _everybody(weighed)
     ties = min(likeness(weighed), _SURE)
-    found = weighed.group_by(ACCOUNT).agg(
+    found = weighed.group_by(ACCOUNT, maintain_order=True).agg(
         pl.len().cast(pl.UInt32).alias(CONTACTS),
         pl.col(SEAT).sum().alias(_TAKEN),
         pl.col(PROBABILITY).sum().alias("liking"),
@@ -123,7 +123,7 @@ def likeness(contacts: pl.DataFrame) -> float:
     1986): (B - W) / (B + (n0 - 1) W) with the mean squares between and within accounts. 0 where
     there are fewer than two accounts, no two colleagues, or nothing differs.
     """
-    groups = contacts.group_by(ACCOUNT).agg(
+    groups = contacts.group_by(ACCOUNT, maintain_order=True).agg(
         pl.len().cast(pl.Float64).alias("n"),
         pl.col(PROBABILITY).mean().alias("mean"),
         pl.col(PROBABILITY).var(ddof=0).alias("spread"),

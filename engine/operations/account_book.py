@@ -66,7 +66,7 @@ def book_of(model: Model) -> Book:
     """
     users, key = model.users, id(model.users)
     found = _books.get(key)
-    if found is None or found[0]() is not users:
+    if found is None or found[0]() is not users or found[1].accounts is not model.accounts:
         watch = weakref.ref(users, lambda _: _books.pop(key, None))
         found = (watch, _read(model))
         _books[key] = found

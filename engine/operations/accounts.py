@@ -123,7 +123,7 @@ def score_product(
     people = book.contacts(allowed, **{f.PROBABILITY: chance, OPEN: open_})
     seats = book.seats(allowed)
     explained = explain_accounts(people, seats)
-    counts = explained.group_by(f.ACCOUNT).agg(
+    counts = explained.group_by(f.ACCOUNT, maintain_order=True).agg(
         pl.col(OPEN).sum().cast(pl.UInt32).alias(CONTACTS),
         (~pl.col(OPEN)).sum().cast(pl.UInt32).alias(ACTED),
         pl.col(f.SHARE).filter(~pl.col(OPEN)).sum().alias(ACTED_SHARE),
