@@ -28,6 +28,7 @@ from api.http.contract import text_of
 from engine.operations.keys import SCOPES, replace_key
 from engine.store.home import Home
 from engine.store.inbox import Inbox
+from tests.api import organised
 from tests.api.campaigning import BEFORE, CAMPAIGN, CAMPAIGNS, owners_key, put_campaign
 from tests.api.conftest import Asker, save_version
 
@@ -71,8 +72,13 @@ def test_every_operation_needs_a_scope_and_tells_its_problems(text: dict[str, An
         assert {"200", "405", "500"} <= set(operation["responses"])
 
 
-ONE = {"product_id": "product-003", "user_id": "user-00001", "campaign_id": "c1"}
-NONE = {"product_id": "fax", "user_id": "fax", "campaign_id": "fax"}
+ONE = {
+    "product_id": "product-003",
+    "user_id": "user-00001",
+    "campaign_id": "c1",
+    "name": organised.NOBODY,
+}
+NONE = {"product_id": "fax", "user_id": "fax", "campaign_id": "fax", "name": "fax"}
 ROWS: dict[str, dict[str, Any]] = {
     "/v1/events": {"user_id": "a", "action": "post", "occurred_at": "2026-01-02"},
     "/v1/users": {"user_id": "a"},
@@ -88,7 +94,7 @@ ROWS: dict[str, dict[str, Any]] = {
     },
 }
 PLANS, PLAN = "/v1/plans", {"goal": "sales", "budget": 9, "days": 2}
-LONG = {"product_id": "x" * 257, "user_id": "x" * 257, "campaign_id": "x" * 257}
+LONG = {"product_id": "x" * 257, "user_id": "x" * 257, "campaign_id": "x" * 257, "name": "x" * 257}
 
 
 @pytest.fixture(scope="session")
@@ -147,6 +153,8 @@ class Breaker:
             form["json"] = PLAN | {"product_id": ids["product_id"]}
         if path.startswith(CAMPAIGNS):
             form = self._campaign(path, method, status)
+        if path in organised.PATHS:
+            form = organised.form(organised.home_of(ask), path, method, status)
         if path in ROWS:
             form = {"json": [{} if status == 422 else ROWS[path]]}
         if status == 400:
@@ -161,8 +169,8 @@ class Breaker:
         if status == 401:
             ask.key = "mk_unknown"
         if status == 403:
-            home = ask.app.extensions["mokhatab.holder"]._home
-            ask.key = replace_key(home, name="poor", scopes=["members:write"])
+            poor = "events:write" if path in organised.PATHS else "members:write"
+            ask.key = replace_key(organised.home_of(ask), name="poor", scopes=[poor])
         if status == 406:
             form["headers"] = {"Accept": "image/png"}
         if status == 429:
@@ -238,6 +246,7 @@ CODES = {
     (f"{CAMPAIGNS}/{{campaign_id}}/report", "get"): f"{RECORDS} 404",
     (f"{CAMPAIGNS}/{{campaign_id}}/lift", "get"): f"{RECORDS} 404 409",
     **{(path, "post"): TAKING for path in ROWS},
+    **organised.CODES,
 }
 
 
