@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from api.pages.report_digest import Answer, placements, step_lines
+from api.pages.report_digest import Answer, placements, step_lines, together
 from api.pages.wording import Wording, wording
 from engine.errors import counted, shown
 
@@ -119,7 +119,7 @@ def _steps(answer: Answer, words: Wording) -> RenderableType:
     for step in answer["steps"]:
         mark = " *" if step["overridden"] else ""
         sides = (step_lines(step["step"], step[n], words) for n in ("recommended", "chosen"))
-        table.add_row(step["step"] + mark, *("\n".join(lines) or "–" for lines in sides))
+        table.add_row(step["step"] + mark, *(together("\n".join(lines)) or "–" for lines in sides))
     return Group(table, Text("* chosen by hand", style="dim"))
 
 

@@ -15,6 +15,7 @@ from api.pages.wording import Wording
 
 Answer = dict[str, Any]
 NAMED = 6
+APART = dict.fromkeys((0x2068, 0x2069))
 
 
 def placements(answer: Answer, *, most: int) -> dict[str, Any]:
@@ -71,6 +72,11 @@ def foreseen(side: Answer) -> tuple[float, float, float] | None:
     if side["projected"] is None:
         return None
     return side["projected"], side["lower"], side["upper"]
+
+
+def together(text: str) -> str:
+    """A text without the marks that set names apart, for where nothing reads them."""
+    return text.translate(APART)
 
 
 def step_lines(step: str, side: Mapping[str, Any] | None, words: Wording) -> list[str]:

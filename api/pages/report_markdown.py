@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from api.pages.report_digest import Answer, placements, step_lines
+from api.pages.report_digest import Answer, placements, step_lines, together
 from api.pages.sheet import a_day, seen, seen_whole
 from api.pages.wording import Wording, wording
 
 MOST_ROWS = 50
-SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+SIGNS = re.compile(r"([\\`*_{}\[\]#|~!])")
+TAGS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def markdown(answer: Answer, language: str = "en") -> str:
@@ -33,7 +34,8 @@ def markdown(answer: Answer, language: str = "en") -> str:
 
 def plain(text: object) -> str:
     """A text in which no sign means anything to Markdown, on one line."""
-    return SIGNS.sub(r"\\\1", seen_whole(" ".join(str(text).split())))
+    told = seen_whole(together(" ".join(str(text).split())))
+    return SIGNS.sub(r"\\\1", told).translate(TAGS)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
