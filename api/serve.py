@@ -48,7 +48,9 @@ A fork has none of its parent's threads. Of these modules only polars starts one
 tidies up after queries which did not fit into memory; its pool begins with a worker's first query.
 """
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 WORKERS = "MOKHATAB_WORKERS"
+SERVER = "MOKHATAB_SERVER_PROCESS"
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -130,12 +132,22 @@ def application() -> Flask:
     # Until the worker listens it has nothing to finish, and would ignore what its parent handles.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_DFL)
+    _end_with(int(os.environ.get(SERVER, "0")))
     _return_memory_soon()
     from api.app import create_app  # after the environment is set: figures are shared by it
 
     home = Home(settings.default_home())
     log_to = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
     return create_app(home, workers=int(os.environ.get(WORKERS, "1")), log_to=log_to)
+
+
+def _end_with(server: int) -> None:
+    """Lets the kernel end this worker with its server: nobody else would, and it has their port."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux has it
+    if server and prctl is not None:
+        prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != server:
+            sys.exit("the server is gone")
 
 
 def _return_memory_soon() -> None:
@@ -151,6 +163,7 @@ def _environment(home: Home, workers: int, figures: str) -> dict[str, str]:
     return {
         "MOKHATAB_HOME": str(home.root),
         WORKERS: str(workers),
+        SERVER: str(os.getpid()),
         FIGURES: figures,
         # Processes that each start a thread per core only take turns: one per request is best.
         "OPENBLAS_NUM_THREADS": "1",

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -207,10 +208,13 @@ class Server:
                 time.sleep(0.02)
         raise AssertionError(self._log.read_text()[-3000:])
 
-    def kill_one(self, chance: random.Random) -> None:
-        """Ends one of its workers."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        os.kill(chance.choice(list(map(int, children.read_text().split()))), signal.SIGKILL)
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
 
 @contextmanager
@@ -246,7 +250,7 @@ def torment(home: Home, clients: Clients, chance: random.Random, kills: int) -> 
                 clients.port = server.port
                 time.sleep(chance.uniform(0, starts))
                 if chance.random() < 1 / 2:
-                    server.kill_one(chance)
+                    os.kill(chance.choice(server.workers()), signal.SIGKILL)
                     killed["workers"] += 1
                     time.sleep(chance.uniform(0, starts))
         killed["servers"] += 1
@@ -278,6 +282,21 @@ def assert_all_is_there_once(home: Home, said: dict[int, tuple[int, bytes]]) -> 
         taken = records.execute("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'").fetchone()
     assert taken == (sum(bool(Batch(number).kept()) for number in said),)
     return found.height
+
+
+def test_workers_whose_server_is_killed_give_up_its_port(tmp_path: Path) -> None:
+    """Only the first process is killed, as by one who knows no other."""
+    home = Home(tmp_path / "home")
+    with open_catalog(home), Server(home) as server:
+        server.wait()
+        workers = server.workers()
+        os.kill(server.pid, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < until:
+            time.sleep(0.02)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", server.port))
 
 
 @pytest.mark.slow
