@@ -254,6 +254,21 @@ def teams_week(
     say(answer, as_json, printing.week)
 
 
+@teams.command("work", epilog="Example: mokhatab teams work c-1")
+def teams_work(
+    context: typer.Context,
+    campaign: Annotated[str, typer.Argument(help="A campaign's id.", callback=an_id)],
+    member: As = None,
+    as_json: Json = False,
+) -> None:
+    """Who posts what when in a campaign: its posts of a week, shared in the team it belongs to."""
+    from api import printing_members as printing
+    from engine.operations.campaign_work import work_of_campaign
+
+    answer = work_of_campaign(home_of(context), _reading(context, member), campaign)
+    say(answer, as_json, printing.week)
+
+
 def register(app: typer.Typer) -> None:
     """Puts these verbs into the command."""
     app.add_typer(members, name="members")
