@@ -167,6 +167,14 @@ def list_campaigns(
     return [campaign for _, campaign in found[:most]], more
 
 
+def who_set(home: Home, campaign: Campaign, field: str) -> str:
+    """Who gave a field the value that it has: the author, or who changed it last."""
+    with open_catalog(home) as catalog:
+        lines = read_audit(catalog, campaign.id)
+    said = [line.who for line in lines if line.what == "change" and field in line.after]
+    return said[-1] if said else campaign.author
+
+
 def audit(
     home: Home, actor: Actor, id: str, *, after: int = 0, most: int | None = None
 ) -> Sequence[Entry]:

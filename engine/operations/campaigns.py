@@ -23,7 +23,7 @@ from engine.operations.campaign_audience import choose_people, foresee, split_pe
 from engine.operations.campaign_fields import put_fields
 from engine.operations.campaign_ledger import Occasion as Occasion
 from engine.operations.campaign_ledger import audit as audit
-from engine.operations.campaign_ledger import kept, opened, ready, visible
+from engine.operations.campaign_ledger import kept, opened, ready, visible, who_set
 from engine.operations.campaign_ledger import list_campaigns as list_campaigns
 from engine.operations.campaign_life import Undetectable, after_change, follow
 from engine.operations.campaign_steps import Bench, chosen_of, draw_up
@@ -167,7 +167,8 @@ def approve(
     """Approves a plan and its money, and writes down whom it addresses and who is held out.
 
     People are chosen now, among those who may be selected now. Above the amount of the settings
-    somebody other than the author approves, unless nobody else is known here.
+    somebody other than the author, and than whoever set the amount, approves; unless nobody else
+    is known here.
 
     Raises:
         Forbidden, UnknownEntity, Outdated, OutOfStep: as of all verbs.
@@ -179,7 +180,8 @@ def approve(
     known = ready(home, actor, id, "campaign.approve", occasion)
     status = follow(known, "approve")
     limit = Decimal(repr(limit_of(home))) if members_now(home) else None
-    may_approve(actor, known.author, known.budget, limit)
+    for name in dict.fromkeys((known.author, who_set(home, known, "budget"))):
+        may_approve(actor, name, known.budget, limit)
     people, told = _audience_now(home, _model(home, model), known, occasion.now)
     warning = warning_of(told)
     if warning and not occasion.accept_undetectable:

@@ -76,7 +76,7 @@ def put_campaign(
         side: dict[str, Any] = {step: {"why": []} for step in STEPS}
         chosen = side | {"audience": {"segments": ["top-5"], "exclusions": []}}
         money = {"budget": "2000.00", "spent": "2000.00", "unit": "0.01"}
-        plan = an_answer(budget=2000.0) | {"money": money}
+        plan = an_answer(budget=2000.0) | {"money": money, "outcomes": 400.0}
         told = {"plan": plan, "chosen": chosen, "audience": FORESEEN}
     if status in ("approved", "running", "finished"):
         keep_audience(home, f"{id}@0", people)

@@ -160,7 +160,12 @@ def test_the_author_does_not_approve_much_money(own: Callable[..., Asker]) -> No
 def test_an_undetectable_campaign_is_approved_only_by_name(own: Callable[..., Asker]) -> None:
     ask = own()
     ask.key = owners_key(home_of(ask))
-    plan = {"expected": 0.01, "allocation": [], "money": {"spent": "1", "unit": "1"}}
+    plan = {
+        "expected": 0.01,
+        "outcomes": 0.01,
+        "allocation": [],
+        "money": {"spent": "1", "unit": "1"},
+    }
     put_campaign(home_of(ask), "c1", "planned", plan=plan)
     refused = ask.post(f"{ONE}/approve")
     assert refused.status_code == 409

@@ -63,6 +63,7 @@ class Life(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="mokhatab-life-"))
         self.home = copy_home(template(), self.folder / "home")
         self.status, self.version, self.budget = "draft", 1, Decimal("2000.00")
+        self.by = "mina"
         self.lines: list[Any] = []
         self.told: set[str] | None = None
 
@@ -72,14 +73,14 @@ class Life(RuleBasedStateMachine):
     def now(self) -> Campaign:
         return campaigns.show(self.home, by("mina"), "c1")
 
-    @rule(verb=st.sampled_from(VERBS), name=st.sampled_from(["mina", "omid"]))
+    @rule(verb=st.sampled_from(VERBS), name=st.sampled_from(["mina", "omid", "ada"]))
     def say_anything(self, verb: str, name: str) -> None:
         self.say(verb, name)
 
     def say(self, verb: str, name: str) -> None:
         occasion = Occasion(NOW, accept_undetectable=True)
         wanted = MAY_FOLLOW.get((self.status, verb))
-        alone = verb == "approve" and name == "mina" and self.budget > 5000
+        alone = verb == "approve" and name in ("mina", self.by) and self.budget > 5000
         try:
             found = getattr(campaigns, verb)(self.home, by(name), "c1", occasion)
         except OutOfStep as error:
@@ -96,7 +97,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.status in NATURAL)
     @rule()
     def go_on(self) -> None:
-        self.say(NATURAL[self.status], "omid")
+        self.say(NATURAL[self.status], "ada")
 
     @rule(budget=st.sampled_from(["1500.00", "2000.01", "9000.00"]))
     def move_money(self, budget: str) -> None:
@@ -109,7 +110,7 @@ class Life(RuleBasedStateMachine):
         else:
             if changes:
                 assert self.status in ("draft", "planned", "approved")
-                self.status, self.budget = "draft", Decimal(budget)
+                self.status, self.budget, self.by = "draft", Decimal(budget), "omid"
                 self.version += 1
 
     @rule(name=st.text(st.characters(categories=["L"]), min_size=1, max_size=5))
@@ -170,7 +171,7 @@ class Life(RuleBasedStateMachine):
             assert Decimal(found.plan["money"]["budget"]) == found.budget
         assert not planned or found.plan is not None
         if found.status in ("approved", "running", "finished") and found.budget > 5000:
-            assert found.approved_by == "omid"
+            assert found.approved_by == "ada"
 
     @invariant()
     def people_are_kept_while_they_are_addressed(self) -> None:

@@ -227,17 +227,25 @@ def test_a_step_that_is_skipped_is_an_error_that_names_what_may_follow(
 
 
 def test_authors_approve_up_to_the_limit_and_others_above_it(home: Home) -> None:
-    change(home, budget="5000.01")
-    campaigns.plan(home, by(home, "mina"), "c1", ON)
-    with pytest.raises(SelfApproval, match="mina"):
-        campaigns.approve(home, by(home, "mina"), "c1", ANYWAY)
-    assert now(home).status == "planned"
-    assert not list((home.root / "campaigns").glob("*.parquet"))
-    approved = campaigns.approve(home, by(home, "omid"), "c1", ANYWAY)
-    assert (approved.status, approved.approved_by) == ("approved", "omid")
-    create(home, id="c2", budget="5000")
+    create(home, id="c2", budget="5000.01")
     campaigns.plan(home, by(home, "mina"), "c2", ON)
-    assert campaigns.approve(home, by(home, "mina"), "c2", ANYWAY).approved_by == "mina"
+    with pytest.raises(SelfApproval, match="mina"):
+        campaigns.approve(home, by(home, "mina"), "c2", ANYWAY)
+    assert not list((home.root / "campaigns").glob("*.parquet"))
+    approved = campaigns.approve(home, by(home, "omid"), "c2", ANYWAY)
+    assert (approved.status, approved.approved_by) == ("approved", "omid")
+    change(home, budget="5000")
+    campaigns.plan(home, by(home, "mina"), "c1", ON)
+    assert campaigns.approve(home, by(home, "mina"), "c1", ANYWAY).approved_by == "mina"
+
+
+def test_who_set_the_amount_does_not_approve_it_either(home: Home) -> None:
+    change(home, "omid", budget="9000")
+    campaigns.plan(home, by(home, "mina"), "c1", ON)
+    for name in ("mina", "omid"):
+        with pytest.raises(SelfApproval, match=name):
+            campaigns.approve(home, by(home, name), "c1", ANYWAY)
+    assert campaigns.approve(home, by(home, "ada"), "c1", ANYWAY).approved_by == "ada"
 
 
 def test_roles_say_who_may_do_what(home: Home) -> None:
