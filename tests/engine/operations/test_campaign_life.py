@@ -186,7 +186,7 @@ class Life(RuleBasedStateMachine):
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=5,
+    max_examples=4,
     stateful_step_count=10,
     deadline=None,
     database=None,
