@@ -80,7 +80,8 @@ def compare(
     The interval is Welch's (1947), of unequal variances with Satterthwaite's freedom; that of the
     relative effect is Fieller's (1954). Where outcomes are 0 and 1 and on either side fewer than
     `few` are 1, or are 0, Welch's covers too little, and Newcombe's (1998, method 10, of Wilson's
-    bounds) stands in its place, with Walter's (1975) for the relative effect.
+    bounds) stands in its place, with Walter's (1975) for the relative effect. With a baseline
+    it is always Welch's, of the adjusted outcomes.
 
     Args:
         outcome: (n,), finite: 0 or 1, a count or an amount.

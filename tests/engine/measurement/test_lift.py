@@ -146,6 +146,15 @@ def test_no_other_weight_of_a_baseline_narrows_more():
         assert variance(adjusted + nudge * before) > least
 
 
+def test_a_baseline_leaves_the_mean_of_all_as_it_was():
+    """So the effect over the holdout's mean keeps its meaning."""
+    outcome, held, before = drawn(4_000, 5, effect=0.5)
+    adjusted, _ = adjust(outcome, before + 10, held)
+    assert adjusted.mean() == pytest.approx(outcome.mean())
+    found = compare(outcome, held, level=LEVEL, baseline=before + 10)
+    assert found.relative_lower < 0.25 < found.relative_upper
+
+
 def test_a_baseline_of_one_value_or_one_given_twice_does_no_harm():
     outcome, held, before = drawn(200, 6)
     plain = compare(outcome, held, level=LEVEL)

@@ -106,6 +106,15 @@ def test_the_p_value_and_the_interval_say_the_same(score, fraction, level):
         assert (found < 1 - level) == (score > margin(fraction, level))
 
 
+def test_the_interval_reaches_as_far_as_the_part_of_the_plan_that_was_seen_asks():
+    lift = compare_sides(side_of_counts(900, 90), side_of_counts(900, 60), level=LEVEL)
+    for planned, seen in ((1_800, None), (18_000, None), (300, 150.0)):
+        found = always_valid(lift, planned=planned, level=LEVEL, seen=seen)
+        reach = margin((seen or 1_800) / planned, LEVEL) * lift.error
+        assert found.upper - found.effect == pytest.approx(reach, rel=0.01)
+        assert found.effect - found.lower == pytest.approx(reach, rel=0.01)
+
+
 def test_nothing_is_said_while_too_few_were_seen():
     lift = compare_sides(side_of_counts(900, 90), side_of_counts(99, 0), level=LEVEL)
     found = always_valid(lift, planned=10_000, level=LEVEL, least=100)
