@@ -119,6 +119,12 @@ def test_intervals_hold_what_a_large_crowd_shows():
     assert inside >= 16
 
 
+def test_each_side_is_drawn_by_itself_so_none_is_ever_empty():
+    held = np.arange(50) < 2
+    found = judge({"any": np.arange(50)}, held.astype(float), held, sampling=SAMPLING)
+    assert found["auuc_random_lower"][0] == found["auuc_random_upper"][0] == -0.5
+
+
 def test_the_same_seed_gives_the_same_intervals():
     moved, outcome, held = drawn(300, 4)
     one, other = (judge({"true": moved}, outcome, held, sampling=SAMPLING) for _ in range(2))
