@@ -59,32 +59,23 @@ def _alerts(answer: Answer) -> list[RenderableType]:
 
 def _going(answer: Answer, words: Wording) -> RenderableType:
     """Money and goal: so far, planned by then, at the end."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for name in ("so far", "planned by then", "", "at the end", "interval", "planned"):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
     pacing = answer["pacing"]
     spend, goal = pacing["spend"], pacing["goal"]
-    outcome = words.choose("outcomes", goal["outcome"])
-    rows = (
-        ("spend", spend, spend["budget"], words.money),
-        (outcome, goal, goal["whole"], words.number),
-    )
-    for name, side, whole, write in rows:
-        table.add_row(
-            name,
-            write(side["actual"]),
-            write(side["planned"]),
-            side["status"] or "",
-            write(side["projected"]),
-            f"{write(side['lower'])}–{write(side['upper'])}",
-            write(whole),
-        )
-    ends = spend["ends_on"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "spend", words.choose("outcomes", goal["outcome"])):
+        table.add_column(name, justify="right" if name else "left")
+    sides = ((spend, spend["budget"], words.money), (goal, goal["whole"], words.number))
+    table.add_row("so far", *(write(side["actual"]) for side, _, write in sides))
+    table.add_row("planned by then", *(write(side["planned"]) for side, _, write in sides))
+    table.add_row("against the plan", *(side["status"] or "–" for side, *_ in sides))
+    table.add_row("at the end", *(write(side["projected"]) for side, _, write in sides))
+    ends = (f"{write(side['lower'])}–{write(side['upper'])}" for side, _, write in sides)
+    table.add_row(f"in {words.percent(pacing['interval'])} of cases", *ends)
+    table.add_row("planned in all", *(write(whole) for _, whole, write in sides))
     said = f"a day spends {words.percent(pacing['pace']['value'])} of its plan"
-    if ends:
+    if spend["ends_on"]:
         latest = spend["latest"] or "never"
-        said += f"; the budget is used up on {ends} ({spend['earliest']} to {latest})"
+        said += f"; the budget is used up on {spend['ends_on']} ({spend['earliest']} to {latest})"
     return Group(table, Text(said, style="dim"))
 
 
@@ -129,15 +120,13 @@ def _lift(answer: Answer, words: Wording) -> list[RenderableType]:
         return []
     if "reason" in lift:
         return [Text(f"lift: {shown(lift['reason'], LONGEST)}", style="dim")]
-    ends = (lift["lower"], lift["upper"])
-    low, high = (words.percent(one, decimals=2) for one in ends)
-    return [
-        Text.assemble(
-            ("\nLift", "bold"),
-            f"  {words.percent(lift['effect'], decimals=2)} more acted ({low} to {high}); "
-            f"{words.choose('decisions', lift['decided'])}",
-        )
-    ]
+    ends = [lift[name] for name in ("lower", "upper")]
+    between = "too early for an interval"
+    if None not in ends:
+        between = " to ".join(words.percent(one, decimals=2) for one in ends)
+    effect = words.percent(lift["effect"], decimals=2)
+    said = words.choose("decisions", lift["decided"])
+    return [Text.assemble(("\nLift", "bold"), f"  {effect} more acted ({between}). {said}")]
 
 
 def _audit(answer: Answer) -> list[RenderableType]:

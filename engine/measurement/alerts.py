@@ -38,7 +38,8 @@ def find_alerts(
     `silence` days without results while the plan runs; `budget` more spent than there is;
     `overspend` more than planned by now; `unplanned` money where or when none was planned;
     `drift` the cost of an outcome changed between the earlier and the later half of the days;
-    `clicks` a click rate whose interval (Wilson, 1927) lies outside of what the plan allows.
+    `clicks` a click rate whose interval (Wilson, 1927) lies outside of what the plan allows. What
+    is so of the whole is told once, and of placements only where they stand out from it.
 
     Args:
         found: the answer of `results.against_plan`.
@@ -53,12 +54,15 @@ def find_alerts(
     chosen = settings["alerts"]
     whole = [*_budget(found, plan), *_silence(found, plan, today, chosen)]
     whole += _overspend(_one(found), chosen) + _drift(_halves(found, []), settings)
+    rates = _clicks(_one(found), chosen)
+    whole += rates
+    clicked = rates[0]["value"] / rates[0]["against"] if rates else 1.0
     placements = found["placements"]
     single = [
         *_overspend(placements, chosen, usual=_usual(found)),
         *_unplanned(found),
         *_drift(_halves(found, list(PLACE)), settings),
-        *_clicks(placements, chosen),
+        *_clicks(placements, chosen, usual=clicked),
     ]
     order = {kind: at for at, kind in enumerate(KINDS)}
     single.sort(key=lambda one: (order[one["kind"]], -one["weight"]))
@@ -210,16 +214,18 @@ def _drift(halves: pl.DataFrame, settings: dict[str, Section]) -> list[Alert]:
     ]
 
 
-def _clicks(placements: pl.DataFrame, chosen: Section) -> list[Alert]:
+def _clicks(placements: pl.DataFrame, chosen: Section, *, usual: float = 1.0) -> list[Alert]:
+    """Rates outside of what is planned; those that are off as the whole is, `usual`, are not."""
     z = NormalDist().inv_cdf(0.5 + float(chosen.level) / 2)
     shown, rate = pl.col("impressions"), pl.col("clicks") / pl.col("impressions")
     middle = (rate + z**2 / (2 * shown)) / (1 + z**2 / shown)
     half = z / (1 + z**2 / shown) * (rate * (1 - rate) / shown + z**2 / (4 * shown**2)).sqrt()
     planned = pl.col(PLANNED_CLICKS) / pl.col(PLANNED_SHOWN)
     allowed = float(chosen.click_share)
-    odd = (middle - half > planned * (1 + allowed)) | (middle + half < planned * (1 - allowed))
+    most, least = max(usual, 1.0) * (1 + allowed), min(usual, 1.0) * (1 - allowed)
+    odd = (middle - half > planned * most) | (middle + half < planned * least)
     rows = (
-        placements.filter((shown > 0) & (pl.col(PLANNED_SHOWN) > 0))
+        placements.filter((shown > 0) & (pl.col(PLANNED_SHOWN) > 0) & (planned > 0))
         .with_columns(rate.alias("rate"), planned.alias("planned_rate"))
         .filter(odd)
     )

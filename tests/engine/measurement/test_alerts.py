@@ -96,17 +96,24 @@ def test_a_click_rate_far_from_the_plan_is_told_where_many_saw_it():
     plan = plan_of()
     rows = results_of(plan, 8).with_columns(impressions=pl.col("clicks") * 200)
     found = [one for one in alerts(plan, rows, 8) if one["kind"] == "clicks"]
-    assert len(found) == 4
+    assert [one["channel"] for one in found] == [None]
     assert found[0]["says"] == "0.50% of impressions are clicked; planned were 1.00%."
-    few = rows.with_columns(clicks=pl.lit(0, pl.Int64), impressions=pl.lit(30, pl.Int64))
+    one = (pl.col("channel") == "ch-1") & (pl.col("segment_id") == "seg-0")
+    times = pl.when(one).then(300).otherwise(100)
+    odd = results_of(plan, 8).with_columns(impressions=pl.col("clicks") * times)
+    found = [one for one in alerts(plan, odd, 8) if one["kind"] == "clicks"]
+    assert found[-1]["segment_id"] == "seg-0"
+    assert {one["channel"] for one in found} <= {None, "ch-1"}
+    few = rows.with_columns(clicks=pl.lit(0, pl.Int64), impressions=pl.lit(5, pl.Int64))
     assert "clicks" not in kinds(alerts(plan, few, 8))
 
 
 def test_of_very_many_placements_some_are_told_and_the_rest_is_counted():
     plan = plan_of(10, 10, 20)
-    rows = results_of(plan, 8).with_columns(impressions=pl.col("clicks") * 300)
-    found = alerts(plan, rows, 8)
+    odd = pl.col("segment_id").is_in(["seg-1", "seg-2"])
+    spend = pl.when(odd).then(pl.col("spend") * 3).otherwise(pl.col("spend") * 0.5)
+    found = alerts(plan, results_of(plan, 8).with_columns(spend.alias("spend")), 8)
     most = int(CHOSEN["alerts"].most)
     assert len(found) == most + 1
-    assert found[-1]["says"] == f"{100 - most} more placements need a look."
+    assert found[-1]["says"] == f"{20 - most} more placements need a look."
     assert all(set(one) == set(found[0]) for one in found)
