@@ -7,7 +7,7 @@ DATA ?= world
 WORKERS ?= 2
 export LIGHTFM_NO_CFLAGS := 1
 # Each worker takes one core: two that share both would wait for each other in BLAS.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .PHONY: help install demo test test-slow check bench serve lock clean
 

@@ -22,8 +22,10 @@ from engine.frames import ACTION, PRODUCT, SEGMENT, SIZE, USER
 from engine.measurement.holdout import assign
 from engine.measurement.lift import detectable
 from engine.operations.lookup import near_ids, product_row
+from engine.operations.persuadables import PREFIX, persuadables_of
 from engine.operations.plan_crowd import members_of
 from engine.operations.plan_request import PlanRequest
+from engine.operations.showings import acts_and_showings
 from engine.operations.withholding import closed
 from engine.planning.history import EVERYBODY
 from engine.store.artefacts import Model
@@ -37,7 +39,7 @@ Array = NDArray[Any]
 MIDNIGHT = time(tzinfo=UTC)
 
 
-def choose_people(model: Model, campaign: Campaign, segments: Sequence[str]) -> Array:
+def choose_people(home: Home, model: Model, campaign: Campaign, segments: Sequence[str]) -> Array:
     """Rising rows of the members of some segments, less those of the excluded ones.
 
     Who acted on the product already is left out, except where the goal is their loyalty; and so
@@ -48,7 +50,7 @@ def choose_people(model: Model, campaign: Campaign, segments: Sequence[str]) -> 
         SegmentTooSmall: too few people are left, or would be once the holdout is set aside.
     """
     product = product_row(model, campaign.product_id)
-    parts = _members(model, product, campaign, {*segments, *campaign.exclusions})
+    parts = _members(home, model, campaign, {*segments, *campaign.exclusions})
     chosen = np.zeros(model.users.height, bool)
     for segment in segments:
         chosen[parts[segment]] = True
@@ -62,13 +64,17 @@ def choose_people(model: Model, campaign: Campaign, segments: Sequence[str]) -> 
     return rows
 
 
-def _members(model: Model, product: int, campaign: Campaign, wanted: set[str]) -> dict[str, Array]:
+def _members(home: Home, model: Model, campaign: Campaign, wanted: set[str]) -> dict[str, Array]:
+    product = product_row(model, campaign.product_id)
     best = model.segments.best.filter(
         (pl.col("product") == product) & (pl.col("goal") == campaign.goal)
     )
     request = PlanRequest(campaign.goal, 1.0, 1, product_id=campaign.product_id)
     sizes = {row[SEGMENT]: row for row in best.select(SEGMENT, SIZE).iter_rows(named=True)}
     found = members_of(model, wanted, request, sizes)
+    if any(segment.startswith(PREFIX) for segment in wanted):
+        kept = persuadables_of(home, model, campaign.product_id)
+        found |= {segment: rows for segment, (_, rows) in kept.items() if segment in wanted}
     for segment in sorted(wanted - set(found)):
         known = pl.Series([*sizes, *model.segments.table[SEGMENT], EVERYBODY]).unique().sort()
         raise UnknownEntity("segment", segment, near_ids(segment, known))
@@ -125,7 +131,7 @@ def acted(
 ) -> NDArray[np.bool_]:
     """(n,): whether each person did an outcome's act on the product in a time, its end left out."""
     since, until = window
-    acts = scan_events(home, since, until).filter(
+    acts = acts_and_showings(home, scan_events(home, since, until))[0].filter(
         pl.col(PRODUCT) == campaign.product_id,
         pl.col(ACTION).is_in(outcome_acts(home, campaign.goal)),
     )

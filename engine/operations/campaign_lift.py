@@ -56,7 +56,7 @@ def lift(home: Home, actor: Actor, id: str, *, now: datetime) -> dict[str, Any]:
         InvalidValue: too few people are left on a side, or sides are not as they were split.
     """
     campaign = visible(home, actor, id, "lift.read")
-    people = _measured(home, campaign)
+    people = measured(home, campaign)
     start, end = window_of(home, campaign)
     held = people[HELD_OUT].to_numpy()
     _check_split(home, campaign, held)
@@ -95,7 +95,7 @@ def lift(home: Home, actor: Actor, id: str, *, now: datetime) -> dict[str, Any]:
     return answer | _sequential(seen, found)
 
 
-def _measured(home: Home, campaign: Campaign) -> pl.DataFrame:
+def measured(home: Home, campaign: Campaign) -> pl.DataFrame:
     """People of the audience whose reactions may be counted, with their side.
 
     Raises:

@@ -27,12 +27,15 @@ from engine.operations.campaign_fields import STEPS
 from engine.operations.campaign_money import read_currency, settle_plan
 from engine.operations.campaign_team import recommend_team
 from engine.operations.outlets import Wish, product_channels
+from engine.operations.persuadables import persuadables_of
 from engine.operations.plan_inputs import gather
 from engine.operations.plan_request import Place, PlanRequest
 from engine.operations.plans import make_plan
 from engine.store.artefacts import Model
 from engine.store.campaigns import Campaign
 from engine.store.home import Home
+
+MOVED = "an earlier campaign of this product moved these people more than others"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def draw_up(bench: Bench, campaign: Campaign) -> Campaign:
     segments = _segments(bench, campaign)
     best = tuple(one[CHANNEL] for one in networks), tuple(one[SEGMENT] for one in segments)
     used = campaign.channels or best[0], campaign.segments or best[1]
-    rows = choose_people(bench.model, campaign, used[1])
+    rows = choose_people(bench.home, bench.model, campaign, used[1])
     plan = _plan(bench, campaign, used, bound=True)
     free = used == best and not campaign.locks
     usual = plan if free else _plan(bench, campaign, best, bound=False)
@@ -68,7 +71,7 @@ def draw_up(bench: Bench, campaign: Campaign) -> Campaign:
         bench.home,
         campaign,
         bench.model.users[USER].gather(rows),
-        expected=plan["expected"],
+        expected=plan["outcomes"],
         now=bench.now,
     )
     warning = warning_of(told)
@@ -151,7 +154,12 @@ def _segments(bench: Bench, campaign: Campaign) -> list[dict[str, Any]]:
     """The best segments for the goal, as many as a plan holds, with the reason of each."""
     most = int(settings.load("planning", bench.home.root)["plan"].segments)
     found = best_segments(bench.model, campaign.product_id, goal=campaign.goal)["segments"]
-    left = [one for one in found[:most] if one[SEGMENT] not in campaign.exclusions]
+    moved = persuadables_of(bench.home, bench.model, campaign.product_id)
+    found = found[:most] + [
+        {SEGMENT: id, "name": name, "size": rows.size, "reason": MOVED}
+        for id, (name, rows) in moved.items()
+    ]
+    left = [one for one in found if one[SEGMENT] not in campaign.exclusions]
     return [{name: one[name] for name in (SEGMENT, "name", "size", "reason")} for one in left]
 
 

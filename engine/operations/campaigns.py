@@ -207,13 +207,13 @@ def _audience_now(
     """Who is addressed and who is held out, as things are now, and their numbers."""
     segments = campaign.chosen["audience"]["segments"]
     try:
-        rows = choose_people(model, campaign, segments)
+        rows = choose_people(home, model, campaign, segments)
     except UnknownEntity as error:
         raise InvalidValue(
             "plan", f"the model of now has no {error.kind} {error.id}: plan again"
         ) from None
     people = split_people(home, model, campaign, rows)
-    expected = float((campaign.plan or {})["expected"])
+    expected = float((campaign.plan or {})["outcomes"])
     told = foresee(home, campaign, people[USER], expected=expected, now=now)
     held = int(people[HELD_OUT].sum())
     return people, told | {

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from engine import frames as f
 from engine import settings
+from engine.audiences.scores import logits, rates
 from engine.errors import InvalidValue, NotTrained, UnknownEntity
 from engine.operations.audiences import best_segments
-from engine.operations.lookup import near_ids
+from engine.operations.lookup import near_ids, product_row
 from engine.operations.outlets import Wish, product_channels
 from engine.operations.permits import permitted_now
+from engine.operations.persuadables import persuadables_of
 from engine.operations.plan_crowd import members_of, people_of
 from engine.operations.plan_request import PlanRequest
 from engine.planning.channels import Question, fit_channels
@@ -77,6 +79,8 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     results = _bounded(results, request, int(chosen["plan"].most_places))
     fitting = _channels(home, request, facts, results, model)
     segments = _segments(model, request, int(chosen["plan"].segments))
+    moved = _moved(home, model, request)
+    segments += [segment for segment, _ in moved]
     named, tried = _pairs(results), _pairs(results.filter(pl.col("spend") > 0))
     channels = _used(request, fitting, named, facts, int(chosen["plan"].channels))
     wanted = {segment["segment_id"]: segment for segment in segments}
@@ -87,6 +91,7 @@ def gather(home: Home, request: PlanRequest, model: Model | None = None) -> Mate
     bare = set(channels) - {channel for channel, _ in places}
     places = sorted([*places, *((channel, EVERYBODY) for channel in bare)])
     members = members_of(model, {segment for _, segment in places}, request, wanted)
+    members |= {segment["segment_id"]: rows for segment, rows in moved}
     return Material(
         places,
         results,
@@ -232,6 +237,28 @@ def _segments(model: Model | None, request: PlanRequest, limit: int) -> list[dic
         return []
     answer = best_segments(model, request.product_id, goal=request.goal)  # as targeting says
     found: list[dict[str, Any]] = answer["segments"][:limit]
+    return found
+
+
+def _moved(
+    home: Home, model: Model | None, request: PlanRequest
+) -> list[tuple[dict[str, Any], Array]]:
+    """Whom earlier campaigns of the product moved, as segments, with their rows."""
+    if model is None or request.product_id is None:
+        return []
+    column = product_row(model, request.product_id)
+    found = []
+    for id, (name, rows) in persuadables_of(home, model, request.product_id).items():
+        said = logits(
+            model.embeddings,
+            model.probability.user_terms,
+            model.probability,
+            slice(column, column + 1),
+        )[0]
+        rate = rates(said, model.probability.knots)
+        suits = float(rate[rows].mean() / max(float(rate.mean()), 1e-9))
+        words = {f.SEGMENT: id, f.NAME: name, f.SIZE: rows.size, f.LIFT: {"value": suits}}
+        found.append((words, rows))
     return found
 
 

@@ -182,6 +182,14 @@ def campaign_ids(catalog: Catalog) -> list[tuple[str, str | None]]:
         return [(row.id, row.team) for row in connection.execute(query)]
 
 
+def campaigns_of(catalog: Catalog, product_id: str) -> list[Campaign]:
+    """Every campaign of a product, oldest first."""
+    query = CAMPAIGNS.select().order_by(CAMPAIGNS.c.number)
+    with catalog.transaction() as connection:
+        found = [_campaign(row) for row in connection.execute(query)]
+    return [campaign for campaign in found if campaign.product_id == product_id]
+
+
 def read_audit(
     catalog: Catalog, id: str, *, after: int = 0, most: int | None = None
 ) -> list[Entry]:
