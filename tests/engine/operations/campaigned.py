@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.operations import campaigns
+from engine.operations.campaigns import Campaign, Occasion
 from engine.operations.members import LOCAL, Card, actor_of, put_member
 from engine.operations.permissions import Actor
 from engine.store import artefacts, versions
@@ -18,6 +20,8 @@ from engine.store.home import Home
 from tests.api.planted import planted
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ON = Occasion(NOW)
+ANYWAY = Occasion(NOW, accept_undetectable=True)
 FIELDS: dict[str, Any] = {
     "id": "c1",
     "name": "Spring poetry",
@@ -58,3 +62,15 @@ def copy_home(home: Home, folder: Path) -> Home:
 def by(home: Home, name: str) -> Actor:
     """The member of a name."""
     return actor_of(home, name)
+
+
+def create(home: Home, **fields: Any) -> Campaign:
+    return campaigns.create(home, by(home, "mina"), FIELDS | fields, ON)
+
+
+def change(home: Home, who: str = "mina", /, **fields: Any) -> Campaign:
+    return campaigns.change(home, by(home, who), "c1", fields, ON)
+
+
+def now(home: Home) -> Campaign:
+    return campaigns.show(home, by(home, "ada"), "c1")
