@@ -50,8 +50,3 @@ def sent(path: str) -> tuple[str, Any]:
     if path.endswith("/week"):
         return "POST", {"schedule": []}
     return ("DELETE", None) if path.endswith(NOBODY) else ("GET", None)
-
-
-def opened(path: str) -> int:
-    """What the right scope gets: nobody has a team of this name."""
-    return 404 if path.endswith("/week") else 200
