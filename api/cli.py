@@ -15,7 +15,17 @@ from typing import Annotated, Any
 
 import typer
 
-from api import accounts, attribution, campaigns, members, people, planning, reports, tuning
+from api import (
+    accounts,
+    attribution,
+    campaigns,
+    members,
+    people,
+    persuasion,
+    planning,
+    reports,
+    tuning,
+)
 from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
@@ -32,14 +42,9 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
-members.register(app)
-people.register(app)
-accounts.register(app)
-planning.register(app)
-campaigns.register(app)
+for room in (members, people, accounts, planning, campaigns, persuasion, tuning, attribution):
+    room.register(app)
 reports.register(app, campaigns.campaign)
-tuning.register(app)
-attribution.register(app)
 app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from api.cli import main
 from engine.errors import InvalidValue, UnknownEntity
 from engine.frames import EVENTS, USER
 from engine.measurement.holdout import assign
@@ -148,3 +149,19 @@ def test_what_a_later_model_knows_is_no_trait(home: Home) -> None:
 def test_an_unknown_campaign_is_told(ran: Home) -> None:
     with pytest.raises(UnknownEntity):
         uplift(ran, LOCAL, "c2", now=AFTER)
+
+
+def test_the_command_tells_it_in_words(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(
+        "sys.argv", ["mokhatab", "--home", str(home.root), "uplift", "c1", "--keep"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().out
+    assert not ended.value.code
+    assert "city=tehran" in told
+    assert "worth addressing again" in told
+    assert "kept as the segment persuadable:c1" in told
