@@ -221,3 +221,11 @@ def test_credits_of_channels_are_spread_over_placements_as_theirs():
     assert found["credit"].to_list() == pytest.approx([2.0, -1.0, 4.0, -1.0])
     assert found["share"].to_list() == pytest.approx([0.5, -0.25, 1.0, -0.25])
     assert found["segment_id"].to_list() == ["s1", "s1", "s2", "s2"]
+
+
+def test_what_came_without_any_channel_is_nobodys_credit():
+    count, brought = np.array([0.0, 4.0, 2.0, 3.0]), np.array([0.0, 1.0, 1.0, 2.0])
+    alone = shapley_values(count, brought, 5.0)
+    count[0], brought[0] = 50.0, 30.0
+    assert shapley_values(count, brought, 5.0) == pytest.approx(alone)
+    assert alone.sum() == pytest.approx(4)
