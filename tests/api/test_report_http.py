@@ -1,0 +1,57 @@
+"""Results of a campaign over HTTP, and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Asker
+from tests.api.handed import home_of
+from tests.engine.measurement.running import plan_of, results_of
+from tests.engine.operations.reported import open_campaign
+
+REPORT = "/v1/campaigns/c/report"
+
+
+@pytest.fixture
+def ask(own: Callable[..., Asker]) -> Asker:
+    made = own(model=False)
+    open_campaign(home_of(made))
+    return made
+
+
+def rows(days: int = 3) -> list[dict[str, Any]]:
+    told = results_of(plan_of(), days).drop("reported_at").to_dicts()
+    return [row | {"date": row["date"].isoformat()} for row in told]
+
+
+def test_results_that_were_just_posted_are_in_the_report(ask: Asker) -> None:
+    assert ask.get(REPORT).json["results"]["total"]["spend"] == 0
+    assert ask.post("/v1/results", json=rows()).json["accepted"] == 12
+    found = ask.get(f"{REPORT}?detail=true").json
+    assert found["results"]["total"]["spend"] == pytest.approx(sum(r["spend"] for r in rows()))
+    assert len(found["results"]["placement_days"]) == 12
+    assert found["pacing"]["through"] == "2026-01-07"
+    assert ask.post("/v1/results", json=rows()).json["known"] == 12
+
+
+def test_a_row_that_its_campaign_does_not_plan_comes_back_with_its_field(ask: Asker) -> None:
+    given = rows(1)
+    given[1] |= {"segment_id": "seg-99"}
+    given[2] |= {"campaign_id": "elsewhere"}
+    told = ask.post("/v1/results", json=given).json
+    assert (told["received"], told["accepted"]) == (4, 3)
+    (refused,) = told["refused"]
+    assert (refused["index"], refused["field"]) == (1, "segment_id")
+    assert "for which campaign c plans nothing on ch-0" in refused["reason"]
+    assert "1 row of campaigns that are not known here: elsewhere" in told["notices"][0]
+    strict = ask.post("/v1/results", json=given, headers={"Prefer": "handling=strict"})
+    assert strict.status_code == 422
+
+
+def test_a_campaign_that_is_not_there_has_no_report(ask: Asker) -> None:
+    said = ask.get("/v1/campaigns/d/report")
+    assert said.status_code == 404
+    assert said.json["detail"].startswith("no campaign 'd'")
