@@ -181,7 +181,9 @@ def _hand_in(home: Home) -> None:
         assert inbox.waiting() == {"users": 2}
     assert compact(home) == {"users": 1}
     assert compact(home) == {}
-    assert scan_table(home, "users").collect().to_dicts() == [{"user_id": "b", "age": 2}]
+    assert scan_table(home, "users").select("user_id", "age").collect().to_dicts() == [
+        {"user_id": "b", "age": 2}
+    ]
 
 
 def test_rows_wait_and_answers_are_kept(home: Home) -> None:
