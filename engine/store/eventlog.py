@@ -168,8 +168,8 @@ def _scan(name: str, files: list[str]) -> pl.LazyFrame:
     # Not `scan_delta`: it looks for the files under a quoted path, which a home with a space or a
     # letter beyond ASCII does not have, and it sees what was added between two reads.
     kept = RECORDING.get(name, KINDS[name])
-    if not files:
-        return pl.LazyFrame(schema=kept.columns)
+    if not files:  # users have no columns of where they work until somebody says it
+        return pl.LazyFrame(schema={USER: pl.String} if name == USERS.name else kept.columns)
     if name in RECORDING:
         whole = dict(kept.columns)
         return pl.scan_parquet(files, glob=False, schema=whole, missing_columns="insert")

@@ -20,6 +20,7 @@ from tests.worlds import small
 from training.flow import retrain
 from training.ingest import ingest
 from training.simulate import store_world
+from training.world.account_judgement import chances_of, judge_accounts
 from training.world.judgement import judge, members_of, overlap, rows_in_world, worth
 
 pytestmark = pytest.mark.slow
@@ -84,3 +85,8 @@ def test_the_first_segment_listed_brings_as_much_as_the_planted_best(model: Mode
         brought, possible = (worth(world, rows, place).rate for rows in (users[members], theirs))
         ratio.append(brought / possible)
     assert np.mean(np.array(ratio) >= 1) >= 0.9
+
+
+def test_accounts_are_ranked_above_the_mean_and_the_best_of_their_contacts(model: Model) -> None:
+    found = judge_accounts(small(), chances_of(small(), model))
+    assert found.interest > max(found.mean, found.best, found.seats) + 0.01
