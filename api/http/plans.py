@@ -155,6 +155,15 @@ class BudgetPoint(Ranged):
     budget: float
 
 
+class Caused(Strict):
+    """The part of outcomes that would not have come anyway."""
+
+    share: float
+    lower: float
+    upper: float
+    campaigns: int
+
+
 class DaySpend(Strict):
     date: str
     spend: float
@@ -223,6 +232,7 @@ class Plan(Ranged):
     notes: list[str]
     allocation: list[Placement] = Field(description="Sums to `spent`, to the cent")
     unit: str = Field(description="What is counted")
+    incremental: Caused | None = Field(description="By people whom past campaigns held out")
     outcomes: float = Field(description="How many people, clicks or sales, whatever each is worth")
     interval: float = Field(description="Chance that the truth lies between lower and upper")
     exploration: float = Field(description="Share of the money that is spent to learn")

@@ -7,7 +7,7 @@ Never: somebody who withdrew, fewer people than may be addressed, or an id in an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -189,6 +189,12 @@ def _detectable(people: int, share: float, rate: float, chosen: settings.Section
     if people * min(share, 1 - share) < 1:
         return math.inf
     return detectable(people, share, rate=rate, level=chosen.level, power=chosen.power)
+
+
+def expected_of(plan: Mapping[str, Any]) -> float:
+    """Outcomes that a plan is expected to cause: those that would come anyway are no effect."""
+    caused = plan["incremental"]
+    return float(plan["outcomes"]) * (caused["share"] if caused else 1.0)
 
 
 def warning_of(told: dict[str, Any]) -> str | None:

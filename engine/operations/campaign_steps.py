@@ -18,6 +18,7 @@ from engine.frames import CHANNEL, SEGMENT, USER
 from engine.operations.audiences import best_segments
 from engine.operations.campaign_audience import (
     choose_people,
+    expected_of,
     foresee,
     outcome_acts,
     warning_of,
@@ -71,7 +72,7 @@ def draw_up(bench: Bench, campaign: Campaign) -> Campaign:
         bench.home,
         campaign,
         bench.model.users[USER].gather(rows),
-        expected=plan["outcomes"],
+        expected=expected_of(plan),
         now=bench.now,
     )
     warning = warning_of(told)

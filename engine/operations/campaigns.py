@@ -19,7 +19,13 @@ import polars as pl
 from engine import settings
 from engine.errors import InvalidValue, UnknownEntity
 from engine.frames import USER
-from engine.operations.campaign_audience import choose_people, foresee, split_people, warning_of
+from engine.operations.campaign_audience import (
+    choose_people,
+    expected_of,
+    foresee,
+    split_people,
+    warning_of,
+)
 from engine.operations.campaign_fields import put_fields
 from engine.operations.campaign_ledger import Occasion as Occasion
 from engine.operations.campaign_ledger import audit as audit
@@ -213,7 +219,7 @@ def _audience_now(
             "plan", f"the model of now has no {error.kind} {error.id}: plan again"
         ) from None
     people = split_people(home, model, campaign, rows)
-    expected = float((campaign.plan or {})["outcomes"])
+    expected = expected_of(campaign.plan or {})
     told = foresee(home, campaign, people[USER], expected=expected, now=now)
     held = int(people[HELD_OUT].sum())
     return people, told | {

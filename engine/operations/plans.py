@@ -14,7 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine import frames as f
+from engine.errors import counted
 from engine.operations.outlets import ground_of, hours_of
+from engine.operations.past_lift import caused
 from engine.operations.plan_forecast import Forecast, forecast
 from engine.operations.plan_inputs import Material, gather
 from engine.operations.plan_request import PlanRequest
@@ -44,6 +46,7 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
         PlanInfeasible: no plan can keep the limits; the reason names those that quarrel.
     """
     material = gather(home, request, model)
+    incremental = _incremental(home, request, material)
     wishes = Wishes(request.minima, request.maxima, request.locks, request.starts)
     limits = read_limits(material.places, request.budget, wishes)
     found = forecast(material, request, limits)
@@ -61,9 +64,10 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
         "model_version": material.model.version if material.model else None,
         "as_of": material.model.as_of if material.model else None,
         "basis": material.basis,
-        "notes": [*material.notes, *found.notes],
+        "notes": [*material.notes, *found.notes, *_caused_notes(incremental)],
         "allocation": _rows(material, limits, found),
         **found.totals,
+        "incremental": incremental,
         "curve": found.curve,
         "pacing": [
             {"date": (material.start + timedelta(days=day)).isoformat(), "spend": cents / CENTS}
@@ -72,6 +76,23 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
         **_week(home, request, material, found),
         "channels": material.channels,
     }
+
+
+def _incremental(home: Home, request: PlanRequest, material: Material) -> dict[str, Any] | None:
+    """What of the plan's outcomes would not come anyway, by people held out; see `caused`."""
+    if request.product_id is None:
+        return None
+    return caused(home, request.product_id, request.goal, now=material.now)
+
+
+def _caused_notes(told: dict[str, Any] | None) -> tuple[str, ...]:
+    if told is None:
+        return ()
+    times = counted(told["campaigns"], "past campaign")
+    return (
+        f"Beside people held out, {told['share']:.0%} ({told[f.LOWER]:.0%} to "
+        f"{told[f.UPPER]:.0%}) of what came in {times} of this product was caused there.",
+    )
 
 
 def _paced(material: Material, request: PlanRequest, spent: int) -> Array:

@@ -41,9 +41,17 @@ draws = 40
 """
 
 
+def with_pepper(home: Home) -> Home:
+    """The home with a secret that is the same in every run, and so with the same splits."""
+    path = home.root / "secrets" / "pepper"
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.write_bytes(b"the same in every run of a test.")
+    return home
+
+
 def make_home(folder: Path, *, members: bool = True, seed: int = 1) -> Home:
     """A planted model of 600 users; ada owns, mina and omid are marketers, sara is an analyst."""
-    home = Home(folder)
+    home = with_pepper(Home(folder))
     artefacts.save(home, replace(planted("v", seed=seed), version="v1"))
     versions.promote(home, "v1")
     (folder / "configs").mkdir()

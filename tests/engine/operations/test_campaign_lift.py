@@ -21,6 +21,7 @@ from engine.operations.members import LOCAL
 from engine.store.eventlog import append_events
 from engine.store.home import Home
 from tests.api.campaigning import put_campaign
+from tests.engine.operations.campaigned import with_pepper
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 18, tzinfo=UTC)
 """Of ten days, and seven after the last one."""
@@ -51,7 +52,7 @@ def act(home: Home, ids: list[str], at: datetime, action: str = "purchase", **mo
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+    return with_pepper(Home(tmp_path / "home"))
 
 
 def run(home: Home, *, exposed: float = 0.3, control: float = 0.1, seed: int = 1) -> pl.DataFrame:

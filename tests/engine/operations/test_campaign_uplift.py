@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from api.cli import main
 from engine.errors import InvalidValue, UnknownEntity
 from engine.frames import EVENTS, USER
 from engine.measurement.holdout import assign
-from engine.operations.campaign_audience import salt_of
+from engine.operations.campaign_audience import expected_of, salt_of
 from engine.operations.campaign_uplift import uplift
 from engine.operations.erasure import erase_user
 from engine.operations.members import LOCAL
+from engine.operations.past_lift import caused
 from engine.operations.persuadables import persuadables_of
 from engine.operations.plan_request import PlanRequest
 from engine.operations.plans import make_plan
@@ -29,6 +31,7 @@ from engine.store.home import Home
 from tests.api.campaigning import put_campaign
 from tests.api.planned import an_answer
 from tests.api.planted import planted
+from tests.engine.operations.campaigned import with_pepper
 
 AFTER = datetime(2027, 1, 1, tzinfo=UTC)
 QUICK = "[uplift]\nrounds = 20\nfolds = 2\n[qini]\ndraws = 40\n"
@@ -38,7 +41,7 @@ MOVED, OTHERS, ANYWAY = 0.5, 0.1, 0.1
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A campaign on 4,000 people moved those in Tehran and nobody else."""
-    home = Home(tmp_path_factory.mktemp("ran") / "home")
+    home = with_pepper(Home(tmp_path_factory.mktemp("ran") / "home"))
     (home.root / "configs").mkdir(parents=True)
     (home.root / "configs" / "measurement.toml").write_text(QUICK)
     (home.root / "configs" / "planning.toml").write_text("[plan]\ndraws = 40\n")
@@ -81,10 +84,10 @@ def told(ran: Home) -> dict[str, Any]:
 
 
 def test_the_segment_that_was_moved_comes_first_and_is_proven(told: dict[str, Any]) -> None:
-    first = told["segments"][0]
-    assert "tehran" in first["name"]
-    assert first["proven"]
-    assert first["lower"] < MOVED - ANYWAY < first["upper"]
+    there = next(row for row in told["segments"] if "tehran" in row["name"])
+    assert there["effect"] == max(row["effect"] for row in told["segments"])
+    assert there["proven"]
+    assert there["lower"] < MOVED - ANYWAY < there["upper"]
     elsewhere = [row for row in told["segments"] if "shiraz" in row["name"]]
     assert elsewhere
     assert not any(row["proven"] for row in elsewhere)
@@ -111,13 +114,31 @@ def test_kept_they_are_a_segment_of_the_next_plan_and_of_no_other_product(home: 
     assert found["segment_id"] == "persuadable:c1"
     assert (name, rows.size) == ("Moved by Spring", found["size"])
     there = (model.users["city"] == "tehran").to_numpy()
-    assert there[rows].mean() > 0.9
+    assert there[rows].mean() > 0.6 > 2 * there.mean()
     assert persuadables_of(home, model, "product-004") == {}
     asked = PlanRequest(
         "sales", 500.0, 5, product_id="product-003", channels=("telegram",), now=AFTER
     )
     placed = {row["segment_id"]: row for row in make_plan(home, asked)["allocation"]}
     assert placed["persuadable:c1"]["name"] == "Moved by Spring"
+
+
+def test_the_next_plan_knows_what_part_was_caused_and_counts_on_no_more(home: Home) -> None:
+    told = caused(home, "product-003", "sales", now=AFTER)
+    assert told is not None
+    truth = 0.25 * (MOVED - ANYWAY) / (0.25 * MOVED + 0.75 * OTHERS)
+    assert told["lower"] < truth < told["upper"]
+    assert told["upper"] - told["lower"] < 0.3
+    assert told["campaigns"] == 1
+    asked = PlanRequest("sales", 500.0, 5, product_id="product-003", channels=("telegram",))
+    plan = make_plan(home, replace(asked, now=AFTER))
+    assert plan["incremental"] == told
+    assert any("was caused there" in note for note in plan["notes"])
+    assert expected_of(plan) == pytest.approx(plan["outcomes"] * told["share"])
+    for goal, product in (("traffic", "product-003"), ("sales", "product-004")):
+        assert caused(home, product, goal, now=AFTER) is None
+    early = datetime(2026, 11, 12, tzinfo=UTC)
+    assert caused(home, "product-003", "sales", now=early) is None
 
 
 def test_who_is_erased_is_persuadable_no_more(home: Home) -> None:
