@@ -115,6 +115,7 @@ def _columns(
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in kind.required}
     refused: dict[int, str] = {}
     open_ended = kind.name in OPEN_ENDED
+    passed_over: dict[str, str | None] = {}
     for index, given in enumerate(rows):
         row = _row(given, kind)
         if isinstance(row, str):
@@ -123,7 +124,13 @@ def _columns(
         for name, value in row.items():
             values = columns.get(name)
             if values is None:
-                if value is None or (name not in kind.columns and not open_ended):
+                if value is None:
+                    continue
+                if name not in kind.columns and not open_ended:
+                    if name not in passed_over:
+                        passed_over[name] = _otherwise_spelt(name, kind)
+                    if reason := passed_over[name]:
+                        refused.setdefault(index, reason)
                     continue
                 if reason := _bad_name(name, kind, columns, most_columns):
                     refused.setdefault(index, reason)
@@ -163,14 +170,20 @@ def _bad_name(
         return None
     if not ATTRIBUTE.fullmatch(name):
         return "names a column that cannot be kept; letters, digits, _ - . are safe, at most 64"
-    for ours in kind.columns:
-        if folded(ours) == folded(name):
-            return f"{name} is to be written {ours}"
+    if reason := _otherwise_spelt(name, kind):
+        return reason
     if folded(name) in set(map(folded, columns)):
         return f"{name} differs from another column in case only"
     if len(columns) >= most_columns:
         return f"names a column beyond the {most_columns} that one request may name"
     return None
+
+
+def _otherwise_spelt(name: str, kind: Schema) -> str | None:
+    """Why a name in another case is refused: what stands under it would be lost without a word."""
+    theirs = folded(name)
+    ours = next((ours for ours in kind.columns if folded(ours) == theirs), None)
+    return ours and f"{name} is to be written {ours}"
 
 
 def _texts(name: str, values: list[Any], kind: Schema, refused: dict[int, str]) -> pl.Series:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine import settings
-from engine.frames import PRODUCTS, USERS
+from engine.frames import EVENTS, FOLLOWS, PRODUCTS, USERS
 from engine.signals.arrivals import judge_arrivals
 from engine.signals.events import Limits
 
@@ -23,6 +23,21 @@ def test_a_column_of_ours_in_another_case_is_refused_with_the_right_name(name):
     ours = {"n": "name", "p": "product_id", "t": "tags"}[name[0].lower()]
     assert found.refused.rows() == [(0, name, f"{name} is to be written {ours}")]
     assert found.good["product_id"].to_list() == ["q"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("event_Id", "event_id"), ("Value", "value"), ("TEXT", "text")]
+)
+def test_what_stands_under_a_name_of_ours_in_another_case_is_not_lost_from_acts(name, ours):
+    act = {"user_id": "a", "product_id": "p", "action": "review", "occurred_at": "2026-01-01"}
+    found = judged(EVENTS, {**act, name: "3"}, {**act, "unknown": 1, "Another one": 2}, act)
+    assert found.refused.rows() == [(0, name, f"{name} is to be written {ours}")]
+    assert (found.good.height, found.repeated) == (1, 1)
+
+
+def test_a_tie_under_names_in_another_case_is_refused_with_the_right_name():
+    found = judged(FOLLOWS, {"Follower_id": "a", "followee_id": "b"})
+    assert found.refused.rows() == [(0, "Follower_id", "Follower_id is to be written follower_id")]
 
 
 @pytest.mark.parametrize(
