@@ -137,7 +137,7 @@ def ingest(
         "follows": follows,
         "results": results,
     }
-    given = {name: path for name, path in files.items() if path is not None}
+    given: dict[str, Any] = {name: path for name, path in files.items() if path is not None}
     if not given:
         raise typer.BadParameter("name at least one file, for example: mokhatab ingest events.csv")
     with printing.waiting(console(), "reading") as progress:

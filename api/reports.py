@@ -53,12 +53,18 @@ def results_import(
     from training.sources import choose_mapping
 
     home = home_of(context)
-    require(acting(home, actor), "results.write", home)
+    who = acting(home, actor)
+    require(who, "results.write", home)
     usual = choose_mapping(home.root, source=None, mapping=None)
     mapping = change_mapping(usual, rename=rename or ())
     with printing.waiting(console(), "reading") as progress:
         counts = ingest(
-            home, now=datetime.now(UTC), mapping=mapping, progress=progress, results=file
+            home,
+            now=datetime.now(UTC),
+            mapping=mapping,
+            progress=progress,
+            actor=who,
+            results=file,
         )
     say(counts.to_dict(), as_json, printing_reports.imported)
 

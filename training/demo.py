@@ -21,6 +21,7 @@ from rich.table import Table
 from engine.errors import DataError
 from engine.frames import NAME, PRODUCT
 from engine.operations.audiences import best_segments
+from engine.operations.members import LOCAL
 from engine.store.artefacts import Model, open_model
 from engine.store.files import replace_durably
 from engine.store.home import Home
@@ -93,7 +94,7 @@ def demo(
         files, world = _make_world(home, plan, console)
     _claim(home, data, seed, until)
     with console.status("reading the events"):
-        counts = ingest(home, now=now, mapping=None, progress=None, **files)
+        counts = ingest(home, now=now, mapping=None, progress=None, actor=LOCAL, **files)
     console.print(_counted(counts.tables))
     outcome = retrain(home, seed=seed, console=console)
     model = open_model(home)

@@ -21,6 +21,7 @@ from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
 from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE, spelt_otherwise
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
+from engine.operations.members import LOCAL, Actor
 from engine.operations.quarantine import keep_aside, refused_for_ids
 from engine.operations.results import judge_results
 from engine.repeats import without_rows
@@ -89,6 +90,7 @@ class _Ingest:
     reading: Section
     limits: Limits
     rated: tuple[str, ...]  # actions whose values are ratings
+    actor: Actor
 
 
 @dataclass
@@ -113,6 +115,7 @@ def ingest(
     now: datetime,
     mapping: Mapping | None = None,
     progress: Progress | None = None,
+    actor: Actor = LOCAL,
     **files: Path | None,
 ) -> Counts:
     """Reads, judges and stores files; each table grows in one step, after all files were judged.
@@ -126,6 +129,7 @@ def ingest(
         now: with a time zone; events ahead of it are refused.
         mapping: how their columns map onto ours.
         progress: told what is done.
+        actor: whose results these are: no campaign that they do not see takes any.
         files: events, users, products, accounts, follows, results; None is no file.
 
     Raises:
@@ -152,6 +156,7 @@ def ingest(
             chosen["reading"],
             limits,
             rated,
+            actor,
         )
         judged = {name: _judge(job, name, path) for name, path in files.items() if path}
         counts.quarantine = _quarantine(job, judged)
@@ -224,7 +229,7 @@ def _fitting(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Results beside their campaigns and what is known of them."""
     good, bad = judged
-    found = judge_results(job.home, good)
+    found = judge_results(job.home, good, actor=job.actor)
     table.notices += [one for one in found.notices if one not in table.notices]
     wrong = found.reasons.is_not_null()
     raw = raw.filter(~raw[ROW_NUMBER].cast(pl.UInt64).is_in(bad[ROW].implode()))

@@ -18,11 +18,14 @@ from flask import Response, request
 from api import problems
 from api.http import rows as reading
 from api.http import schemas
+from api.http.access import asking
 from api.http.contract import Noun, View, Whole
 from api.http.tickets import ticket_of
 from engine.frames import ACCOUNTS, AT, EVENTS, FOLLOWS, PRODUCTS, RESULTS, USERS, Schema
 from engine.frames import UTC as MOMENT
 from engine.operations.intake import Delivery, Rules, receive
+from engine.operations.members import LOCAL, Actor
+from engine.operations.permissions import require
 from engine.settings import Section
 from engine.signals.activitystreams import ACTS
 from engine.signals.arrivals import Judged
@@ -37,7 +40,7 @@ class Hatch:
     rules: Rules
     chosen: Section
 
-    def take(self, kind: Schema) -> Response:
+    def take(self, kind: Schema, actor: Actor = LOCAL) -> Response:
         """The answer to this request, which hands in rows of a table."""
         lines = reading.form_of_rows(activities=kind is EVENTS)
         body = reading.body_of(self.chosen.largest_body_kib << 10)
@@ -47,6 +50,7 @@ class Hatch:
             lambda: reading.parsed_rows(body, lines=lines, most=self.chosen.most_rows),
             strict=handling == "strict",
             ticket=ticket_of(body, now=now, hours=self.chosen.replay_hours, handling=handling),
+            actor=actor,
         )
         reply = receive(self.inbox, delivery, rules=self.rules, now=now, answer=_answer)
         response = Whole(reply.body, status=reply.status, mimetype=reply.media_type)
@@ -94,9 +98,11 @@ def _add_acts(hatch: Hatch, taking: Taking) -> None:
         A request says all of each placement and day that it names, and replaces what was known of
         them. The same rows again change nothing; figures whose `reported_at` lies before that of
         what is known are refused, and so are those of a placement that their campaign does not
-        plan.
+        plan, or one that whoever asks does not see.
         """
-        return hatch.take(RESULTS)
+        actor = asking(hatch.inbox.home)
+        require(actor, "results.write", hatch.inbox.home)
+        return hatch.take(RESULTS, actor)
 
 
 def _add_tables(hatch: Hatch, taking: Taking) -> None:

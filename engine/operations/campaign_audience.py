@@ -193,7 +193,7 @@ def _detectable(people: int, share: float, rate: float, chosen: settings.Section
 
 def expected_of(plan: Mapping[str, Any]) -> float:
     """Outcomes that a plan is expected to cause: those that would come anyway are no effect."""
-    caused = plan["incremental"]
+    caused = plan.get("incremental")  # plans of older versions have none
     return float(plan["outcomes"]) * (caused["share"] if caused else 1.0)
 
 

@@ -186,7 +186,8 @@ def approve(
     known = ready(home, actor, id, "campaign.approve", occasion)
     status = follow(known, "approve")
     limit = Decimal(repr(limit_of(home))) if members_now(home) else None
-    for name in dict.fromkeys((known.author, who_set(home, known, "budget"))):
+    set_by = (who_set(home, known, field) for field in ("budget", "currency"))
+    for name in dict.fromkeys((known.author, *set_by)):
         may_approve(actor, name, known.budget, limit)
     people, told = _audience_now(home, _model(home, model), known, occasion.now)
     warning = warning_of(told)

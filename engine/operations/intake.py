@@ -17,6 +17,7 @@ from engine import settings
 from engine.frames import EVENTS, FOLLOWS, RECORDED, RESULTS, Schema
 from engine.frames import UTC as MOMENT
 from engine.operations.consent import admit
+from engine.operations.members import LOCAL, Actor
 from engine.operations.quarantine import keep_aside, refused_for_ids
 from engine.operations.replies import answer_once
 from engine.operations.results import judge_results
@@ -56,6 +57,7 @@ class Delivery:
     rows: Callable[[], Sequence[Any]]
     strict: bool = False
     ticket: Ticket | None = None
+    actor: Actor = LOCAL
 
 
 def receive(
@@ -104,7 +106,7 @@ def _taken(
         most_columns=rules.most_columns,
     )
     if delivery.kind is RESULTS and judged.good.height:
-        judged = _fitting(inbox, judged)
+        judged = _fitting(inbox, judged, delivery.actor)
     kept = judged.accepted > 0 and not (delivery.strict and judged.refused.height)
     reply = answer(judged, kept)
     good = judged.good if kept else judged.good.clear()
@@ -115,11 +117,11 @@ def _taken(
     return reply
 
 
-def _fitting(inbox: Inbox, judged: Judged) -> Judged:
+def _fitting(inbox: Inbox, judged: Judged, actor: Actor) -> Judged:
     """Results judged beside their campaigns and what is known; of what waits only the last."""
     chosen = settings.load("results", inbox.home.root)["intake"]
     waiting = inbox.latest(RESULTS.name, int(chosen.waiting_batches))
-    found = judge_results(inbox.home, judged.good, waiting)
+    found = judge_results(inbox.home, judged.good, waiting, actor=actor)
     told = {name: found.counts.get(name, 0) for name in (results.KNOWN, results.CORRECTION)}
     return judged.without(found.reasons, told | {"notices": list(found.notices)})
 

@@ -16,7 +16,8 @@ from engine.errors import UnknownEntity
 from engine.frames import CAMPAIGN, REPORTED
 from engine.operations.intake import compact
 from engine.operations.members import Actor
-from engine.operations.permissions import require
+from engine.operations.ownership import ALL_TEAMS
+from engine.operations.permissions import holds, require
 from engine.operations.teams import sees
 from engine.store.campaigns import campaign_ids
 from engine.store.catalog import open_catalog
@@ -34,7 +35,8 @@ def known_results(
 
     Raises:
         Forbidden: the actor may not read reports.
-        UnknownEntity: the campaign is another team's.
+        UnknownEntity: the campaign is another team's; where the actor does not see all campaigns,
+            or there is none, and no result is of it.
     """
     hidden = _hidden(home, actor, campaign)
     rows = newest(home, as_of, campaign=campaign)
@@ -73,9 +75,17 @@ def _hidden(home: Home, actor: Actor, campaign: str | None) -> list[str]:
         known = campaign_ids(catalog)
     eyes = {team: sees(home, actor, team) for team in {team for _, team in known}}
     hidden = [id for id, team in known if not eyes[team]]
-    if campaign in hidden:
+    ids = {id for id, _ in known}
+    if campaign and (campaign in hidden or _unheard(home, actor, campaign, ids)):
         raise UnknownEntity("campaign", campaign)
     return hidden
+
+
+def _unheard(home: Home, actor: Actor, campaign: str, ids: set[str]) -> bool:
+    """Whether nothing is of a campaign, for whom that must not differ from another team's."""
+    if campaign in ids or holds(home, actor, ALL_TEAMS):
+        return False
+    return history(home, campaign=campaign).is_empty()
 
 
 def _shown(rows: pl.DataFrame, hidden: list[str]) -> pl.DataFrame:

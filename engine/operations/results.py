@@ -1,7 +1,8 @@
 """Results as they come in: which fit their campaign, and which are too late.
 
 In: judged rows, a home. Out: reasons for those that are refused, and notices.
-Never: a row refused because its campaign is not known here; others plan elsewhere.
+Never: a row refused because others plan its campaign elsewhere, unless a member hands it in who
+does not see all campaigns: to them another team's is like one that there is not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import polars as pl
 from engine import frames as f
 from engine.errors import counted, shown
 from engine.frames import CAMPAIGN, CHANNEL, PRODUCT, REPORTED, SEGMENT
+from engine.operations.members import LOCAL, Actor
+from engine.operations.ownership import ALL_TEAMS, sees
+from engine.operations.permissions import KEYED, holds
 from engine.store.campaigns import Campaign, find_campaign
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
@@ -38,13 +42,20 @@ class Verdicts:
     notices: tuple[str, ...]
 
 
-def judge_results(home: Home, rows: pl.DataFrame, waiting: Sequence[pl.DataFrame] = ()) -> Verdicts:
+def judge_results(
+    home: Home,
+    rows: pl.DataFrame,
+    waiting: Sequence[pl.DataFrame] = (),
+    *,
+    actor: Actor = LOCAL,
+) -> Verdicts:
     """Looks whether results fit their campaigns, and are not older than what they correct.
 
     Args:
         home: whose log and campaigns are asked.
         rows: that can be true, with columns of `frames.RESULTS`.
         waiting: results that came before and are not in the log yet, in their order.
+        actor: who hands them in.
     """
     rows = complete(rows)
     known = history(home)
@@ -53,7 +64,11 @@ def judge_results(home: Home, rows: pl.DataFrame, waiting: Sequence[pl.DataFrame
         known = pl.concat([known, complete(given).with_columns(came)])
     judged = judge(rows, known)
     campaigns = _campaigns(home, rows[CAMPAIGN].drop_nulls().unique().sort())
-    unfit = _unfit(rows, campaigns)
+    unseen = _unseen(home, actor, campaigns)
+    campaigns = {id: one for id, one in campaigns.items() if id not in unseen}
+    named = pl.format("campaign_id is {}: no campaign of yours", pl.lit(rows[CAMPAIGN]))
+    strange_to = pl.lit(rows[CAMPAIGN]).is_in(sorted(unseen))
+    unfit = pl.coalesce(pl.when(strange_to).then(named), pl.lit(_unfit(rows, campaigns)))
     told = pl.when(pl.col(VERDICT) == STALE).then(
         pl.format(
             "reported_at is {}; what it would correct was reported at {}",
@@ -65,6 +80,13 @@ def judge_results(home: Home, rows: pl.DataFrame, waiting: Sequence[pl.DataFrame
     counts = dict(judged.filter(reasons.is_null())[VERDICT].value_counts().iter_rows())
     strange = _of(rows, [id for id, one in campaigns.items() if one is None])
     return Verdicts(reasons, counts, _notices(strange))
+
+
+def _unseen(home: Home, actor: Actor, campaigns: dict[str, Campaign | None]) -> set[str]:
+    """Campaigns that a member does not see; those that there are not, for such a member."""
+    if actor.name.startswith(KEYED) or holds(home, actor, ALL_TEAMS):
+        return set()
+    return {id for id, one in campaigns.items() if one is None or not sees(home, actor, one.team)}
 
 
 def _of(rows: pl.DataFrame, ids: list[str]) -> pl.DataFrame:

@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from engine.operations.members import LOCAL, Card, put_member
+from engine.operations.teams import create_team
 from engine.store.home import Home
 from engine.store.results import newest
 from tests.api.conftest import Said
@@ -92,6 +94,24 @@ def test_what_is_wrong_with_a_row_is_told_by_row(run: Run, home: Home, tmp_path:
     refused = pl.read_ndjson(told["quarantine"])
     assert refused["row"].to_list() == [6, 7]  # lines of the file, its header the first
     assert newest(home).height == 5
+
+
+def test_a_file_of_another_teams_results_is_refused(run: Run, home: Home, tmp_path: Path) -> None:
+    put_member(home, LOCAL, "ada", Card(role="owner"))
+    create_team(home, LOCAL, "books")
+    put_member(home, LOCAL, "eve", Card(role="marketer"))
+    open_campaign(home, id="secret", team="books")
+    rows = pl.concat([results_of(plan_of(), 1), results_of(plan_of(), 1)])
+    ids = ["c"] * 4 + ["secret"] * 3 + ["nothing"]
+    file = export(tmp_path / "r.csv", rows.with_columns(campaign_id=pl.Series(ids)))
+    told = tally(run(home, "results", "import", file, "--as", "eve", "--json"))
+    assert told["stored"] == 4
+    assert told["quarantined"] == {
+        "campaign_id is secret: no campaign of yours": 3,
+        "campaign_id is nothing: no campaign of yours": 1,
+    }
+    told = tally(run(home, "results", "import", file, "--as", "ada", "--json"))
+    assert (told["stored"], told["duplicates"]) == (4, 4)
 
 
 def test_a_correction_older_than_what_it_corrects_is_refused(

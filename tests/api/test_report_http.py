@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.operations.keys import create_key
+from engine.operations.members import LOCAL, Card, put_member
+from engine.operations.teams import TeamChange, change_team, create_team
+from engine.store.results import newest
 from tests.api.conftest import Asker
 from tests.api.handed import home_of
 from tests.engine.measurement.running import plan_of, results_of
@@ -55,3 +60,36 @@ def test_a_campaign_that_is_not_there_has_no_report(ask: Asker) -> None:
     said = ask.get("/v1/campaigns/d/report")
     assert said.status_code == 404
     assert said.json["detail"].startswith("no campaign 'd'")
+
+
+def of_member(ask: Asker, name: str, role: str, team: str) -> Asker:
+    home = home_of(ask)
+    put_member(home, LOCAL, name, Card(role=role))
+    change_team(home, LOCAL, team, TeamChange(join=(name,)))
+    scopes = ["campaigns:write", "events:write"]
+    return replace(ask, key=create_key(home, name=name, scopes=scopes, member=name))
+
+
+def test_another_teams_campaign_takes_no_results_and_tells_nothing(
+    own: Callable[..., Asker],
+) -> None:
+    ask = own(model=False)
+    home = home_of(ask)
+    put_member(home, LOCAL, "ada", Card(role="owner"))
+    for team in ("books", "shoes"):
+        create_team(home, LOCAL, team)
+    open_campaign(home, team="books")
+    stranger = of_member(ask, "eve", "marketer", "shoes")
+    hers = stranger.post("/v1/results", json=rows(1))
+    none = stranger.post("/v1/results", json=[r | {"campaign_id": "d"} for r in rows(1)])
+    assert hers.status_code == none.status_code == 422
+    assert hers.json["refused"][0]["field"] == "campaign_id"
+    told = [{**said.json, "request_id": None, "refused": None} for said in (hers, none)]
+    assert told[0] == told[1]
+    reasons = [[row["reason"] for row in said.json["refused"]] for said in (hers, none)]
+    assert [reason.replace("is c:", "is d:") for reason in reasons[0]] == reasons[1]
+    assert newest(home).is_empty()
+    member = of_member(ask, "mina", "marketer", "books")
+    assert member.post("/v1/results", json=rows(1)).json["accepted"] == 4
+    viewer = of_member(ask, "vic", "viewer", "books")
+    assert viewer.post("/v1/results", json=rows(1)).status_code == 403

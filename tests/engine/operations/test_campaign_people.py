@@ -58,6 +58,20 @@ def test_who_set_the_amount_does_not_approve_it_either(home: Home) -> None:
     assert campaigns.approve(home, by(home, "ada"), "c1", ANYWAY).approved_by == "ada"
 
 
+def test_who_set_the_currency_set_the_amount(home: Home) -> None:
+    create(home, id="c2", budget="9000", currency="EUR")
+    given = {"currency": "KWD", "budget": "9000"}  # three times as much
+    campaigns.change(home, by(home, "omid"), "c2", given, ON)
+    given = {"currency": "EUR", "budget": "9000.00"}
+    campaigns.change(home, by(home, "mina"), "c2", given, ON)
+    campaigns.change(home, by(home, "omid"), "c2", given | {"currency": "GBP"}, ON)
+    campaigns.plan(home, by(home, "mina"), "c2", ON)
+    for name in ("mina", "omid"):
+        with pytest.raises(SelfApproval, match=name):
+            campaigns.approve(home, by(home, name), "c2", ANYWAY)
+    assert campaigns.approve(home, by(home, "ada"), "c2", ANYWAY).approved_by == "ada"
+
+
 def test_roles_say_who_may_do_what(home: Home) -> None:
     with pytest.raises(Forbidden):
         campaigns.create(home, by(home, "sara"), FIELDS | {"id": "c2"}, ON)

@@ -122,3 +122,29 @@ def test_results_of_another_teams_campaign_are_not_shown(home):
     with pytest.raises(Forbidden):
         known_results(home, Actor("x", "nobody", ()))
     assert newest(home).height == 3
+
+
+def test_a_member_hands_in_no_results_of_a_campaign_that_they_do_not_see(home):
+    open_campaign(home, team="books")
+    rows = pl.concat([some(1), some(1, channel="tv"), some(1, campaign_id="nothing")])
+    rows = pl.concat([rows, some(1, campaign_id=None)])
+    found = judge_results(home, rows, actor=Actor("eve", "marketer", ("shoes",)))
+    no = "campaign_id is {}: no campaign of yours"
+    assert found.reasons.to_list() == [no.format("c"), no.format("c"), no.format("nothing"), None]
+    assert (found.counts, found.notices) == ({"new": 1}, ())
+    seen = judge_results(home, some(2), actor=Actor("ada", "marketer", ("books",)))
+    assert seen.reasons.null_count() == 2
+    # A program hands results in for everybody, those of campaigns that are planned elsewhere too.
+    assert judge_results(home, rows, actor=Actor("key:x", "platform")).reasons.null_count() == 3
+
+
+def test_results_of_another_teams_campaign_are_like_those_of_none(home):
+    open_campaign(home, team="books")
+    record_results(home, [some(2), some(1, campaign_id="elsewhere")], now=MORNING)
+    stranger = Actor("eve", "analyst", ("shoes",))
+    for tell in (known_results, results_history):
+        for id in ("c", "nothing"):
+            with pytest.raises(UnknownEntity, match=f"no campaign '{id}'$"):
+                tell(home, stranger, campaign=id)
+        assert tell(home, stranger, campaign="elsewhere")["rows"] == 1
+        assert tell(home, OWNER, campaign="nothing")["rows"] == 0
