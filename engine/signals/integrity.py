@@ -84,7 +84,7 @@ def cap_weights(
     if not total.any():
         return weights
     usual = np.quantile(total[total > 0], rules.quantile, method="higher")
-    factor = np.minimum(rules.times * usual / np.maximum(total, 1e-12), 1.0)
+    factor = np.minimum(rules.times * usual / np.where(total > 0, total, usual), 1.0)
     capped: NDArray[np.float32] = weights * factor.astype(np.float32)[accounts]
     return capped
 

@@ -197,7 +197,7 @@ def test_processes_share_the_limit(own: Callable[..., Asker]) -> None:
 
 def test_a_new_minute_is_a_new_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(access.time, "time", lambda: now[0])
+    monkeypatch.setattr(access.time, "monotonic", lambda: now[0])
     meter = access.Meter("key", 2, share=1.0)
     assert [meter.count("a")[0] for _ in range(3)] == [True, True, False]
     now[0] += 61

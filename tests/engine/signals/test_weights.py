@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import settings
@@ -21,6 +21,7 @@ def rules(quantile: float, times: float) -> Section:
     return Section("weights", {"quantile": quantile, "times": times})
 
 
+@example([(0, 6.892215251132287e-23)], 0.5, 2.0)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.floats(0, 10, width=32)), min_size=1, max_size=80),
     st.floats(0.5, 0.99),
