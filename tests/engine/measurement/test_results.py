@@ -128,3 +128,7 @@ def test_sales_that_are_amounts_are_counted_as_the_plan_counted_them():
     note = "Sales in the results are amounts: conversions were counted, each worth its amount."
     assert told(plan | {"notes": [note]}, rows)["outcome"] == "sales"
     assert told(plan, rows.with_columns(sales=pl.col("sales").round()))["outcome"] == "sales"
+    revenue = plan_of(unit="revenue") | {"notes": [note]}
+    assert told(revenue, rows)["outcome"] == "sales"
+    paid = rows.with_columns(revenue=pl.col("clicks") * 1.0)
+    assert told(plan_of(unit="revenue"), paid)["outcome"] == "revenue"
