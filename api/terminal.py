@@ -7,6 +7,7 @@ Never: a verb.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ import typer
 # what takes long to import is imported by who needs it: help must come at once
 
 LONGEST_MESSAGE = 600
+HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What commands a terminal, turns the direction of what follows, or is half of a character."""
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on standard output.")]
 
 
@@ -83,11 +88,25 @@ def console() -> Any:
 
 
 def say(answer: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any]], Any]) -> None:
-    """JSON for scripts, or what `draw` makes of the answer for people, on standard output."""
+    """JSON for scripts, or what `draw` makes of the answer for people, on standard output.
+
+    Ids stay byte for byte in JSON. People are shown what would command their terminal, escaped.
+    """
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
     from rich.console import Console
 
     # ids and names are other people's: brackets and colons in them are no markup
-    Console(markup=False, emoji=False).print(draw(answer))
+    Console(markup=False, emoji=False).print(draw(harmless(answer)))
+
+
+def harmless(value: Any) -> Any:
+    """The same, all texts within it safe for a terminal to show; lines still end where they did."""
+    if isinstance(value, str):
+        return HARMFUL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), value)
+    if isinstance(value, dict):
+        return {harmless(key): harmless(one) for key, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(harmless, value))
+    return value
