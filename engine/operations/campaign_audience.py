@@ -73,7 +73,7 @@ def _members(home: Home, model: Model, campaign: Campaign, wanted: set[str]) -> 
     sizes = {row[SEGMENT]: row for row in best.select(SEGMENT, SIZE).iter_rows(named=True)}
     found = members_of(model, wanted, request, sizes)
     if any(segment.startswith(PREFIX) for segment in wanted):
-        kept = persuadables_of(home, model, campaign.product_id)
+        kept = persuadables_of(home, model, campaign.product_id, team=campaign.team)
         found |= {segment: rows for segment, (_, rows) in kept.items() if segment in wanted}
     for segment in sorted(wanted - set(found)):
         known = pl.Series([*sizes, *model.segments.table[SEGMENT], EVERYBODY]).unique().sort()

@@ -155,7 +155,7 @@ def _segments(bench: Bench, campaign: Campaign) -> list[dict[str, Any]]:
     """The best segments for the goal, as many as a plan holds, with the reason of each."""
     most = int(settings.load("planning", bench.home.root)["plan"].segments)
     found = best_segments(bench.model, campaign.product_id, goal=campaign.goal)["segments"]
-    moved = persuadables_of(bench.home, bench.model, campaign.product_id)
+    moved = persuadables_of(bench.home, bench.model, campaign.product_id, team=campaign.team)
     found = found[:most] + [
         {SEGMENT: id, "name": name, "size": rows.size, "reason": MOVED}
         for id, (name, rows) in moved.items()
@@ -180,6 +180,7 @@ def _plan(
         locks={_place(place): float(amount) for place, amount in locks.items()},
         currency=campaign.currency,
         posts=campaign.posts,
+        team=campaign.team,
         now=bench.now,
     )
     request = replace(request, maxima=_others(bench, request, used[1]))

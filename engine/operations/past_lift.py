@@ -29,13 +29,16 @@ LEAST = 2
 """People on a side without whom nothing can be compared."""
 
 
-def caused(home: Home, product_id: str, goal: str, *, now: datetime) -> dict[str, Any] | None:
+def caused(
+    home: Home, product_id: str, goal: str, *, now: datetime, team: str | None = None
+) -> dict[str, Any] | None:
     """The share of outcomes of past campaigns of a product and goal that were caused by them.
 
     Of each campaign whose outcomes have all come, newest first and no more than the settings'
     `lift.campaigns`: people addressed times the effect. Their sum over that of the outcomes of the
     people addressed is `share`, at least 0 and at most 1, with `lower` and `upper` at the level of
-    lifts, from the standard errors of the effects. Nothing where no campaign tells.
+    lifts, from the standard errors of the effects. Nothing where no campaign tells. Campaigns of a
+    team that neither asks nor owns the product do not count.
 
     Returns:
         share, lower, upper, campaigns (how many), or None.
@@ -43,13 +46,13 @@ def caused(home: Home, product_id: str, goal: str, *, now: datetime) -> dict[str
     chosen = settings.load("measurement", home.root)["lift"]
     with open_catalog(home) as catalog:
         known = campaigns_of(catalog, product_id)
-    owners = owners_of(home, product_id)
+    seen = {None, team, *owners_of(home, product_id)}
     past = [
         one
         for one in reversed(known)
         if one.goal == goal
         and one.status == "finished"
-        and (one.team is None or one.team in owners)
+        and one.team in seen
         and now >= window_of(home, one)[1]
     ]
     told = [_told(home, one, float(chosen.level)) for one in past[: int(chosen.campaigns)]]

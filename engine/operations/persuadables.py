@@ -23,18 +23,20 @@ Array = NDArray[Any]
 PREFIX = "persuadable:"
 
 
-def persuadables_of(home: Home, model: Model, product_id: str) -> dict[str, tuple[str, Array]]:
+def persuadables_of(
+    home: Home, model: Model, product_id: str, *, team: str | None = None
+) -> dict[str, tuple[str, Array]]:
     """Kept persuadable segments of a product: by id their name, and their rows in a model, rising.
 
     People whom the model does not know are in none; a segment without anybody is left out, and so
-    is that of a team that does not own the product, of which others are to know nothing.
+    is that of a team that neither asks nor owns the product, of which others are to know nothing.
     """
-    owners = owners_of(home, product_id)
+    seen = {None, team, *owners_of(home, product_id)}
     with open_catalog(home) as catalog:
         known = campaigns_of(catalog, product_id)
     found = {}
     for campaign in known:
-        if campaign.team is not None and campaign.team not in owners:
+        if campaign.team not in seen:
             continue
         people = read_audience(home, file_of(campaign))
         if people is None:

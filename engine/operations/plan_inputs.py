@@ -248,7 +248,9 @@ def _moved(
         return []
     column = product_row(model, request.product_id)
     found = []
-    for id, (name, rows) in persuadables_of(home, model, request.product_id).items():
+    for id, (name, rows) in persuadables_of(
+        home, model, request.product_id, team=request.team
+    ).items():
         said = logits(
             model.embeddings,
             model.probability.user_terms,

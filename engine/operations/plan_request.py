@@ -31,7 +31,8 @@ class PlanRequest:
     the mean of what may come; 0.2 for the mean of the worst fifth. `exploration` is the share of
     the money that goes where most can be learned; missing, the settings decide. `measure` says
     what a sale counts: `sales` or `revenue`. `posts` are posts per week, missing: no schedule
-    beyond the settings' number. `results` count beside those in the log.
+    beyond the settings' number. `results` count beside those in the log. `team` is whose earlier
+    campaigns count beside those of the product's owners.
     """
 
     goal: str
@@ -50,6 +51,7 @@ class PlanRequest:
     measure: str = "sales"
     currency: str | None = None
     posts: int | None = None
+    team: str | None = None
     seed: int = 0
     now: datetime | None = None
 

@@ -82,7 +82,7 @@ def _incremental(home: Home, request: PlanRequest, material: Material) -> dict[s
     """What of the plan's outcomes would not come anyway, by people held out; see `caused`."""
     if request.product_id is None:
         return None
-    return caused(home, request.product_id, request.goal, now=material.now)
+    return caused(home, request.product_id, request.goal, now=material.now, team=request.team)
 
 
 def _caused_notes(told: dict[str, Any] | None) -> tuple[str, ...]:

@@ -16,22 +16,27 @@ from api.cli import main
 from engine.errors import InvalidValue, UnknownEntity
 from engine.frames import EVENTS, USER
 from engine.measurement.holdout import assign
+from engine.operations import campaigns
 from engine.operations.campaign_audience import expected_of, salt_of
 from engine.operations.campaign_uplift import uplift
+from engine.operations.campaigns import Occasion
 from engine.operations.erasure import erase_user
 from engine.operations.members import LOCAL
 from engine.operations.past_lift import caused
 from engine.operations.persuadables import persuadables_of
 from engine.operations.plan_request import PlanRequest
 from engine.operations.plans import make_plan
+from engine.operations.teams import create_team
 from engine.store import artefacts, versions
 from engine.store.artefacts import open_model
+from engine.store.campaigns import Deed, find_campaign, replace_campaign
+from engine.store.catalog import open_catalog
 from engine.store.eventlog import append_events
 from engine.store.home import Home
 from tests.api.campaigning import put_campaign
 from tests.api.planned import an_answer
 from tests.api.planted import planted
-from tests.engine.operations.campaigned import with_pepper
+from tests.engine.operations.campaigned import FIELDS, with_pepper
 
 AFTER = datetime(2027, 1, 1, tzinfo=UTC)
 QUICK = "[uplift]\nrounds = 20\nfolds = 2\n[qini]\ndraws = 40\n"
@@ -121,6 +126,31 @@ def test_kept_they_are_a_segment_of_the_next_plan_and_of_no_other_product(home: 
     )
     placed = {row["segment_id"]: row for row in make_plan(home, asked)["allocation"]}
     assert placed["persuadable:c1"]["name"] == "Moved by Spring"
+
+
+def test_a_team_plans_with_what_its_own_campaigns_moved_and_no_other_team_does(home: Home) -> None:
+    for team in ("books", "shoes"):
+        create_team(home, LOCAL, team)
+    with open_catalog(home) as catalog:
+        known = find_campaign(catalog, "c1")
+        assert known is not None
+        replace_campaign(catalog, replace(known, team="books"), Deed("local", "x", AFTER, {}, {}))
+    model = open_model(home)
+    uplift(home, LOCAL, "c1", now=AFTER, keep=True)
+    for team, seen in ((None, False), ("shoes", False), ("books", True)):
+        assert bool(persuadables_of(home, model, "product-003", team=team)) == seen
+        assert bool(caused(home, "product-003", "sales", now=AFTER, team=team)) == seen
+        asked = PlanRequest("sales", 500.0, 5, product_id="product-003", channels=("telegram",))
+        plan = make_plan(home, replace(asked, now=AFTER, team=team))
+        placed = {row["segment_id"] for row in plan["allocation"]}
+        assert ("persuadable:c1" in placed, bool(plan["incremental"])) == (seen, seen)
+    fields = FIELDS | {"goal": "sales", "segments": ["persuadable:c1"]}
+    for team in ("books", "shoes"):
+        given = fields | {"id": team, "team": team}
+        campaigns.create(home, LOCAL, given, Occasion(AFTER))
+    assert campaigns.plan(home, LOCAL, "books", Occasion(AFTER)).audience is not None
+    with pytest.raises(UnknownEntity, match="no segment 'persuadable:c1'"):
+        campaigns.plan(home, LOCAL, "shoes", Occasion(AFTER))
 
 
 def test_the_next_plan_knows_what_part_was_caused_and_counts_on_no_more(home: Home) -> None:
