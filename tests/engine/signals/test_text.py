@@ -82,6 +82,22 @@ def test_reading_many_texts_is_reading_each():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "I don't like this phone",
+        "I did not like the hotel at all",
+        "کیفیتش خوب نمی‌باشد",
+        "دوستش ندارم",
+        "از رنگش خوشم نمیاد",
+        "به درد نمی خوره",
+        "به درد نمی‌خوره",
+    ],
+)
+def test_what_somebody_does_not_like_is_a_complaint(text):
+    assert feeling(text) <= SETTINGS["evidence"].complaint
+
+
+@pytest.mark.parametrize(
     ("text", "language"),
     [
         ("This is a good phone", "en"),
