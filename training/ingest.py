@@ -241,7 +241,7 @@ def _fitting(
         },
         schema=BAD,
     ).filter(wrong)
-    return good.filter(~wrong), pl.concat([bad, told])
+    return found.rows.filter(~wrong), pl.concat([bad, told])
 
 
 def _off_scale(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:

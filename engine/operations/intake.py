@@ -7,7 +7,7 @@ Never: an act lost or counted twice, whenever and however a process ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,7 +123,9 @@ def _fitting(inbox: Inbox, judged: Judged, actor: Actor) -> Judged:
     waiting = inbox.latest(RESULTS.name, int(chosen.waiting_batches))
     found = judge_results(inbox.home, judged.good, waiting, actor=actor)
     told = {name: found.counts.get(name, 0) for name in (results.KNOWN, results.CORRECTION)}
-    return judged.without(found.reasons, told | {"notices": list(found.notices)})
+    return replace(judged, good=found.rows).without(
+        found.reasons, told | {"notices": list(found.notices)}
+    )
 
 
 def compact(home: Home, only: str | None = None) -> dict[str, int]:

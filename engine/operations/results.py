@@ -35,8 +35,13 @@ FITTING = (CAMPAIGN, CHANNEL, SEGMENT, PRODUCT, CURRENCY)
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What is wrong with each row, null where nothing is; how many are how; what to know of all."""
+    """What is wrong with each row, null where nothing is; how many are how; what to know of all.
 
+    `rows` are they, with the product of their campaign where they name none: a placement and day is
+    the same with and without it.
+    """
+
+    rows: pl.DataFrame
     reasons: pl.Series
     counts: dict[str, int]
     notices: tuple[str, ...]
@@ -58,14 +63,15 @@ def judge_results(
         actor: who hands them in.
     """
     rows = complete(rows)
+    campaigns = _campaigns(home, rows[CAMPAIGN].drop_nulls().unique().sort())
+    unseen = _unseen(home, actor, campaigns)
+    campaigns = {id: one for id, one in campaigns.items() if id not in unseen}
+    rows = _with_products(rows, campaigns)
     known = history(home)
     for after, given in enumerate(waiting, 1):
         came = pl.lit(AFTERWARDS + after * TICK).cast(f.UTC).alias(f.RECORDED)
         known = pl.concat([known, complete(given).with_columns(came)])
     judged = judge(rows, known)
-    campaigns = _campaigns(home, rows[CAMPAIGN].drop_nulls().unique().sort())
-    unseen = _unseen(home, actor, campaigns)
-    campaigns = {id: one for id, one in campaigns.items() if id not in unseen}
     named = pl.format("campaign_id is {}: no campaign of yours", pl.lit(rows[CAMPAIGN]))
     strange_to = pl.lit(rows[CAMPAIGN]).is_in(sorted(unseen))
     unfit = pl.coalesce(pl.when(strange_to).then(named), pl.lit(_unfit(rows, campaigns)))
@@ -79,7 +85,7 @@ def judge_results(
     reasons = judged.select(pl.coalesce(unfit, told)).to_series()
     counts = dict(judged.filter(reasons.is_null())[VERDICT].value_counts().iter_rows())
     strange = _of(rows, [id for id, one in campaigns.items() if one is None])
-    return Verdicts(reasons, counts, _notices(strange))
+    return Verdicts(rows, reasons, counts, _notices(strange))
 
 
 def _unseen(home: Home, actor: Actor, campaigns: dict[str, Campaign | None]) -> set[str]:
@@ -87,6 +93,14 @@ def _unseen(home: Home, actor: Actor, campaigns: dict[str, Campaign | None]) -> 
     if actor.name.startswith(KEYED) or holds(home, actor, ALL_TEAMS):
         return set()
     return {id for id, one in campaigns.items() if one is None or not sees(home, actor, one.team)}
+
+
+def _with_products(rows: pl.DataFrame, campaigns: dict[str, Campaign | None]) -> pl.DataFrame:
+    products = {id: one.product_id for id, one in campaigns.items() if one is not None}
+    if not products:
+        return rows
+    own = pl.col(CAMPAIGN).replace_strict(products, default=None, return_dtype=pl.String)
+    return rows.with_columns(pl.coalesce(PRODUCT, own).alias(PRODUCT))
 
 
 def _of(rows: pl.DataFrame, ids: list[str]) -> pl.DataFrame:

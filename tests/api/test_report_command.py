@@ -96,6 +96,23 @@ def test_what_is_wrong_with_a_row_is_told_by_row(run: Run, home: Home, tmp_path:
     assert newest(home).height == 5
 
 
+def test_a_correction_that_names_the_product_replaces_what_did_not(
+    run: Run, home: Home, tmp_path: Path
+) -> None:
+    rows = results_of(plan_of(), 1)
+    whole = rows["spend"].sum()
+    run(home, "results", "import", export(tmp_path / "a.csv", rows.drop("product_id")))
+    file = export(tmp_path / "b.csv", rows, product_id="product-7")
+    assert tally(run(home, "results", "import", file, "--json"))["duplicates"] == 4
+    file = export(tmp_path / "c.csv", rows, product_id="product-7", clicks=1)
+    assert tally(run(home, "results", "import", file, "--json"))["corrected"] == 4
+    file = export(tmp_path / "d.csv", rows.drop("product_id"), clicks=2)
+    assert tally(run(home, "results", "import", file, "--json"))["corrected"] == 4
+    found = newest(home)
+    assert found["product_id"].to_list() == ["product-7"] * 4
+    assert found["spend"].sum() == pytest.approx(whole)
+
+
 def test_a_file_of_another_teams_results_is_refused(run: Run, home: Home, tmp_path: Path) -> None:
     put_member(home, LOCAL, "ada", Card(role="owner"))
     create_team(home, LOCAL, "books")

@@ -62,6 +62,15 @@ def test_a_campaign_that_is_not_there_has_no_report(ask: Asker) -> None:
     assert said.json["detail"].startswith("no campaign 'd'")
 
 
+def test_the_product_of_a_campaign_may_be_named_or_not(ask: Asker) -> None:
+    given = [{name: row[name] for name in row if name != "product_id"} for row in rows(1)]
+    ask.post("/v1/results", json=given)
+    named = [row | {"product_id": "product-7"} for row in given]
+    assert ask.post("/v1/results", json=named).json["known"] == 4
+    assert ask.post("/v1/results", json=[named[0] | {"clicks": 1}]).json["correction"] == 1
+    assert ask.get(f"{REPORT}?detail=true").json["results"]["rows"] == 4
+
+
 def of_member(ask: Asker, name: str, role: str, team: str) -> Asker:
     home = home_of(ask)
     put_member(home, LOCAL, name, Card(role=role))
