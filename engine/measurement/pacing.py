@@ -21,6 +21,7 @@ from engine.settings import Section
 
 Array = NDArray[Any]
 AHEAD, BEHIND, ON_TRACK = "ahead", "behind", "on track"
+NEVER: dict[str, str | None] = dict.fromkeys(("ends_on", "earliest", "latest"))
 FARTHEST = 3660
 """Days after the plan's end up to which the end of the money is looked for."""
 
@@ -38,7 +39,12 @@ class Pace:
 
 
 def project(
-    found: dict[str, Any], plan: dict[str, Any], *, today: date, settings: Section
+    found: dict[str, Any],
+    plan: dict[str, Any],
+    *,
+    today: date,
+    settings: Section,
+    ended: date | None = None,
 ) -> dict[str, Any]:
     """Status of money and goal, and what both come to at the plan's last day.
 
@@ -51,15 +57,17 @@ def project(
         plan: the same plan.
         today: the day it is.
         settings: section `pacing`.
+        ended: the day the campaign ended, after which nothing is spent; None: it goes on.
 
     Returns:
         `spend` and `goal`, each with `status`, `actual` and `planned` up to `through`, and
         `projected`, `lower`, `upper` at the end; `spend` has `ends_on` with `earliest` and
-        `latest`, the days on which the budget is used up (None: not within ten years).
+        `latest`, the days on which the budget is used up (None: not within ten years, or it
+        ended).
     """
     through = None if found["through"] is None else date.fromisoformat(found["through"])
     days = found["days"].filter(pl.col(DATE) <= (through or date.min))
-    rest = _rest(plan, through)
+    rest = [(day, spend) for day, spend in _rest(plan, through) if day <= (ended or day)]
     pace = read_pace(days, settings)
     z = NormalDist().inv_cdf(0.5 + float(settings.interval) / 2)
     return {
@@ -69,7 +77,7 @@ def project(
         "days_left": sum(day > today for day, _ in rest),
         "interval": float(settings.interval),
         "pace": {"value": pace.mean, **_between(pace.mean, pace.error, z)},
-        "spend": _spend(found, plan, (rest, pace, z), settings),
+        "spend": _spend(found, plan, (rest, pace, z), settings) | (NEVER if ended else {}),
         "goal": _goal(found, plan, (rest, pace, z), settings),
     }
 

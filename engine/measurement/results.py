@@ -91,7 +91,7 @@ def outcome_of(plan: dict[str, Any], results: pl.DataFrame) -> str:
     """The column of results that is counted beside the plan's goal."""
     names = OUTCOMES.get(plan["unit"], ("clicks",))
     if plan["unit"] == "revenue" and _in_money(plan, "sales"):
-        names = ("sales",)
+        names = ("sales", "revenue")
     told = [name for name in names if results.height and (results[name].fill_null(0) > 0).any()]
     if told == ["sales", "conversions"] and not _in_money(plan, "sales"):
         # Sales of some exports are amounts; what is counted then are conversions.

@@ -7,7 +7,7 @@ Never: a figure that results do not tell, or a campaign of another team.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -91,11 +91,20 @@ def _performance(
     plan, today = dict(campaign.plan), wish.now.astimezone(UTC).date()
     rows = newest(home, campaign=campaign.id)
     found = against_plan(plan, rows, today=today, settings=chosen["pacing"])
-    pacing = project(found, plan, today=today, settings=chosen["pacing"])
+    ended = _ended(home, campaign)
+    pacing = project(found, plan, today=today, settings=chosen["pacing"], ended=ended)
     alerts = find_alerts(found, plan, today=today, settings=chosen)
     if campaign.status != "running":
         alerts = [one for one in alerts if one["kind"] != "silence"]
     return {"results": _results(found, rows, wish), "pacing": pacing, "alerts": alerts}
+
+
+def _ended(home: Home, campaign: Campaign) -> date | None:
+    """The day on which it was finished or cancelled; None while it goes on."""
+    if campaign.status not in ENDED:
+        return None
+    with open_catalog(home) as catalog:
+        return read_audit(catalog, campaign.id)[-1].at.astimezone(UTC).date()
 
 
 def _results(found: dict[str, Any], rows: pl.DataFrame, wish: Wish) -> dict[str, Any]:

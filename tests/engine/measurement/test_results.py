@@ -132,3 +132,6 @@ def test_sales_that_are_amounts_are_counted_as_the_plan_counted_them():
     assert told(revenue, rows)["outcome"] == "sales"
     paid = rows.with_columns(revenue=pl.col("clicks") * 1.0)
     assert told(plan_of(unit="revenue"), paid)["outcome"] == "revenue"
+    unsold = paid.with_columns(sales=pl.lit(None, pl.Float64))
+    assert told(revenue, unsold)["outcome"] == "revenue"
+    assert told(revenue, unsold)["total"]["actual"] == paid["revenue"].sum()

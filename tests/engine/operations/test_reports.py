@@ -87,6 +87,16 @@ def test_silence_is_told_while_it_runs_only(home, status):
     assert ("silence" in kinds) == (status == "running")
 
 
+@pytest.mark.parametrize("status", ["finished", "cancelled"])
+def test_nothing_is_spent_after_the_end(home, status):
+    open_campaign(home, status=status)  # on the morning of the first day
+    play(home, days=3)
+    spend, goal = told(home)["pacing"]["spend"], told(home)["pacing"]["goal"]
+    assert spend["projected"] == spend["lower"] == spend["upper"] == spend["actual"] > 0
+    assert spend["ends_on"] is spend["earliest"] is spend["latest"] is None
+    assert goal["projected"] == goal["lower"] == goal["upper"] == goal["actual"]
+
+
 def test_another_teams_campaign_has_no_report(home):
     open_campaign(home, team="books")
     with pytest.raises(UnknownEntity):
