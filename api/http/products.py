@@ -37,6 +37,7 @@ def routes(desk: Desk, *, block_rows: int) -> Noun:
     def audience(path: schemas.ProductPath, query: schemas.AudienceQuery) -> Response:
         """The people to address, best first, streamed as NDJSON, CSV or Parquet.
 
+        Without share or size they are as many as the product's targeting says, ranked as it says.
         Who acted on the product already, as far as the model knows, is left out unless
         `include_known` is true; of a share, everybody is the whole all the same.
         In CSV a text that a spreadsheet would run as a formula is led by an apostrophe.

@@ -66,9 +66,7 @@ class SegmentsQuery(Asked):
 
 class AudienceQuery(Asked):
     share: float | None = Field(None, gt=0, le=1, description="This part of all people")
-    size: int | None = Field(
-        None, ge=1, le=1_000_000_000, description="So many people", validate_default=True
-    )
+    size: int | None = Field(None, ge=1, le=1_000_000_000, description="So many people")
     goal: Goal | None = Field(None, description="Rank for this goal")
     include_known: Flag = Field(
         False, description="Also people who acted on the product already; they are left out else"
@@ -77,9 +75,8 @@ class AudienceQuery(Asked):
 
     @field_validator("size")
     @classmethod
-    def one_of_both(cls, size: int | None, info: ValidationInfo) -> int | None:
-        # A share that was refused is told of by itself.
-        if "share" in info.data and (info.data["share"] is None) == (size is None):
+    def not_both(cls, size: int | None, info: ValidationInfo) -> int | None:
+        if size is not None and info.data.get("share") is not None:
             raise ValueError("give either share or size")
         return size
 

@@ -178,7 +178,6 @@ def test_an_id_that_a_spreadsheet_would_run_is_led_by_an_apostrophe() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "",
         "share=0.1&size=3",
         "share=0",
         "share=1.01",
@@ -204,6 +203,17 @@ def test_an_audience_that_makes_no_sense_is_not_understood(ask: Asker, query: st
     assert response.json["fields"]
 
 
+def test_without_share_or_size_an_audience_is_as_wide_as_targeting_says(
+    ask: Asker, model: artefacts.Model
+) -> None:
+    lines = ask.get("/v1/products/product-003/audience?format=ndjson")
+    assert lines.status_code == 200
+    found = [json.loads(line)["user_id"] for line in lines.text.splitlines()]
+    aimed = audiences.audience(model, "product-003")
+    assert found == model.users["user_id"].gather(aimed.rows).to_list()
+    assert 0 < len(found) < model.users.height
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=ten", "goal=peace", "channel=", "x=1", "limit=1.5"]
 )
@@ -225,7 +235,6 @@ def test_what_is_wrong_is_told_in_our_words_and_short(ask: Asker) -> None:
     asked = {
         f"/v1/products/{of('x' * 255 + '🌸')}/curve": ("product_id", "an id is at most 256 bytes"),
         f"/v1/products/{of('a' + chr(0))}/curve": ("product_id", "holds control characters"),
-        "/v1/products/product-003/audience": ("size", "give either share or size"),
         "/v1/products/p/audience?share=1&size=2": ("size", "give either share or size"),
         "/v1/products/p/segments?channel=%1b": ("channel", "holds control characters"),
         f"/v1/products/p/segments?{'y' * 300}=1": (
