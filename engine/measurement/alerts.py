@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from engine.errors import counted
 from engine.frames import CHANNEL, DATE, SEGMENT
 from engine.measurement.results import (
     ACTUAL,
@@ -154,7 +155,8 @@ def _unplanned(found: dict[str, Any]) -> list[Alert]:
             "unplanned",
             row,
             (row[SPEND], 0.0),
-            f"{row[SPEND]:,.2f} were spent where or when nothing was planned, on {row['on']} days.",
+            f"{row[SPEND]:,.2f} were spent where or when nothing was planned, "
+            f"on {counted(row['on'], 'day')}.",
         )
         for row in places.sort(PLACE, nulls_last=True).iter_rows(named=True)
     ]

@@ -173,8 +173,8 @@ def approve(
     """Approves a plan and its money, and writes down whom it addresses and who is held out.
 
     People are chosen now, among those who may be selected now. Above the amount of the settings
-    somebody other than the author, and than whoever set the amount, approves; unless nobody else
-    is known here.
+    somebody other than the author, and than whoever set amount or currency, approves; where there
+    are no members at all, whoever uses the command does.
 
     Raises:
         Forbidden, UnknownEntity, Outdated, OutOfStep: as of all verbs.

@@ -76,6 +76,7 @@ def test_money_where_nothing_was_planned_is_told():
     strange = results_of(plan, 1).head(1).with_columns(pl.lit("tv").alias("channel"))
     found = alerts(plan, pl.concat([results_of(plan, 4), strange]), 4)
     assert [(one["kind"], one["channel"]) for one in found] == [("unplanned", "tv")]
+    assert not found[0]["says"].endswith("on 1 days.")
 
 
 def test_a_cost_that_doubles_is_told_and_one_of_few_outcomes_is_not():
