@@ -24,6 +24,7 @@ from engine.operations.keys import SCOPES, create_key, replace_key
 from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
+from tests.pepper import with_pepper
 
 PROMOTED = datetime(2027, 3, 5, 6, 7, 8, tzinfo=UTC)
 """When the shared home's champion became that; its data are months older."""
@@ -64,7 +65,7 @@ def of(id: str) -> str:
 @pytest.fixture(scope="session")
 def planted_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Read only: shared by all tests that change nothing."""
-    home = Home(tmp_path_factory.mktemp("home"))
+    home = with_pepper(Home(tmp_path_factory.mktemp("home")))
     save_version(home, "v1")
     os.utime(home.champion, (PROMOTED.timestamp(), PROMOTED.timestamp()))
     return home

@@ -31,6 +31,7 @@ from engine.store.inbox import Inbox
 from tests.api import organised
 from tests.api.campaigning import BEFORE, CAMPAIGN, CAMPAIGNS, owners_key, put_campaign
 from tests.api.conftest import Asker, save_version
+from tests.pepper import with_pepper
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
 NOT_MEANT = [positive_data_acceptance]
@@ -100,7 +101,7 @@ LONG = {"product_id": "x" * 257, "user_id": "x" * 257, "campaign_id": "x" * 257,
 @pytest.fixture(scope="session")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     """A home with a campaign in every state, each called so, and a member's key to it."""
-    home = Home(tmp_path_factory.mktemp("campaigns"))
+    home = with_pepper(Home(tmp_path_factory.mktemp("campaigns")))
     save_version(home, "v1")
     for state in ("draft", "planned", "approved", "running", "finished"):
         put_campaign(home, state, state)

@@ -18,6 +18,7 @@ from engine.operations.permissions import Actor
 from engine.store import artefacts, versions
 from engine.store.home import Home
 from tests.api.planted import planted
+from tests.pepper import with_pepper
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ON = Occasion(NOW)
@@ -39,14 +40,6 @@ QUICK = """
 exploration = 0.0
 draws = 40
 """
-
-
-def with_pepper(home: Home) -> Home:
-    """The home with a secret that is the same in every run, and so with the same splits."""
-    path = home.root / "secrets" / "pepper"
-    path.parent.mkdir(parents=True, mode=0o700)
-    path.write_bytes(b"the same in every run of a test.")
-    return home
 
 
 def make_home(folder: Path, *, members: bool = True, seed: int = 1) -> Home:

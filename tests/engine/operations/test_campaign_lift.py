@@ -21,7 +21,7 @@ from engine.operations.members import LOCAL
 from engine.store.eventlog import append_events
 from engine.store.home import Home
 from tests.api.campaigning import put_campaign
-from tests.engine.operations.campaigned import with_pepper
+from tests.pepper import with_pepper
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 18, tzinfo=UTC)
 """Of ten days, and seven after the last one."""

@@ -36,7 +36,8 @@ from engine.store.home import Home
 from tests.api.campaigning import put_campaign
 from tests.api.planned import an_answer
 from tests.api.planted import planted
-from tests.engine.operations.campaigned import FIELDS, with_pepper
+from tests.engine.operations.campaigned import FIELDS
+from tests.pepper import with_pepper
 
 AFTER = datetime(2027, 1, 1, tzinfo=UTC)
 QUICK = "[uplift]\nrounds = 20\nfolds = 2\n[qini]\ndraws = 40\n"
