@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -82,6 +83,23 @@ def ask(planted_home: Home, key: str) -> Asker:
     log = io.BytesIO()
     app = create_app(planted_home, log_to=log)
     return Asker(app, Client(app), key, log)
+
+
+@pytest.fixture(scope="session")
+def common(planted_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    """One application over a home of its own for the many cases that leave nothing behind.
+
+    Its limits are met by nobody; a test that changes what the asker holds replaces it.
+    """
+    home = Home(tmp_path_factory.mktemp("common") / "home")
+    shutil.copytree(planted_home.root, home.root)
+    (home.root / "configs").mkdir()
+    (home.root / "configs" / "serving.toml").write_text(
+        "[limits]\nrequests_per_minute = 1000000\nfailures_per_minute = 1000000\n"
+    )
+    log = io.BytesIO()
+    app = create_app(home, log_to=log)
+    return Asker(app, Client(app), replace_key(home, name="common", scopes=SCOPES), log)
 
 
 @pytest.fixture

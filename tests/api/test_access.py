@@ -56,18 +56,25 @@ def _send(ask: Asker, path: str, authorization: str | None) -> int:
     return ask.client.open(path, method=method, headers=headers, json=body).status_code
 
 
+@pytest.fixture(scope="module")
+def scoped(common: Asker) -> dict[str, str]:
+    """A key of each scope."""
+    home = organised.home_of(common)
+    return {scope: replace_key(home, name=scope, scopes=[scope]) for scope in SCOPES}
+
+
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("scope", SCOPES)
 def test_only_the_scope_of_a_route_opens_it(
-    ask: Asker, planted_home: Home, path: str, scope: str
+    common: Asker, scoped: dict[str, str], path: str, scope: str
 ) -> None:
     if path == ERASURE and scope == ROUTES[path]:
         return  # it would open, and the home is everybody's
-    key = replace_key(planted_home, name=scope, scopes=[scope])
     missing = path.startswith(CAMPAIGN) or path.endswith("/week")
     by_a_person = path.endswith(("/approve", "/cancel"))  # no program's role may, whatever its key
     opened = 403 if by_a_person else 404 if missing else 200
-    assert _send(ask, path, f"Bearer {key}") == (opened if scope == ROUTES[path] else 403)
+    found = _send(common, path, f"Bearer {scoped[scope]}")
+    assert found == (opened if scope == ROUTES[path] else 403)
 
 
 def test_every_route_is_named_here_or_open(ask: Asker) -> None:
@@ -94,9 +101,9 @@ def test_a_route_that_names_no_scope_is_closed_to_every_key(ask: Asker) -> None:
     [None, "", "Bearer", "Bearer ", "Bearer mk_", "Basic bWU6bWU=", "Bearer mk_" + "x" * 43],
 )
 def test_without_a_known_key_every_route_is_closed(
-    ask: Asker, path: str, authorization: str | None
+    common: Asker, path: str, authorization: str | None
 ) -> None:
-    assert _send(ask, path, authorization) == 401
+    assert _send(common, path, authorization) == 401
 
 
 @pytest.mark.parametrize("path", OPEN)

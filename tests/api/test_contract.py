@@ -114,6 +114,9 @@ def _out_of_reach(*_: object) -> None:
     raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
 
 
+TRACELESS = {400, 401, 403, 404, 405, 406, 413, 415, 422}
+DONE = (200, "get")
+"""Answers after which a home is as it was."""
 CHOSEN = {
     408: "[server]\nbody_read_seconds = 0.1\n",
     429: "[limits]\nrequests_per_minute = 1\n",
@@ -132,13 +135,19 @@ class Breaker:
     """Makes one operation answer with one code, as a caller or a fault would."""
 
     def __init__(
-        self, own: Callable[..., Asker], patch: pytest.MonkeyPatch, records: Asker
+        self,
+        own: Callable[..., Asker],
+        patch: pytest.MonkeyPatch,
+        records: Asker,
+        common: Asker,
     ) -> None:
-        self._own, self._patch, self._records = own, patch, records
+        self._own, self._patch, self._records, self._common = own, patch, records, common
 
     def answer(self, path: str, method: str, status: int) -> TestResponse:
         if path.startswith(CAMPAIGNS) and status not in (*CHOSEN, 503):
             ask = replace(self._records)
+        elif path not in organised.PATHS and (status in TRACELESS or (status, method) == DONE):
+            ask = replace(self._common)
         else:
             ask = self._own(CHOSEN.get(status, ""), model=status != 503)
         state = "draft" if status == 409 else BEFORE.get(path.rpartition("}")[2], "draft")
@@ -264,11 +273,12 @@ def test_every_code_in_the_text_occurs(
     own: Callable[..., Asker],
     monkeypatch: pytest.MonkeyPatch,
     records: Asker,
+    common: Asker,
     path: str,
     method: str,
     status: int,
 ) -> None:
-    response = Breaker(own, monkeypatch, records).answer(path, method, status)
+    response = Breaker(own, monkeypatch, records, common).answer(path, method, status)
     assert response.status_code == status
     if status >= 400:
         assert response.mimetype == "application/problem+json"
