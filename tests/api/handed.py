@@ -5,6 +5,8 @@ In: a client. Out: events by our column names. Never: a look past the routes and
 
 from __future__ import annotations
 
+import io
+import time
 from typing import Any
 
 from engine.operations.intake import compact
@@ -32,3 +34,11 @@ def kept(ask: Asker) -> list[dict[str, Any]]:
     """What the log holds once everything was moved to it."""
     compact(home_of(ask))
     return scan_events(home_of(ask)).sort("user_id", "event_id").collect().to_dicts()
+
+
+class Unsent(io.BytesIO):
+    """A body that does not come while anybody waits for it."""
+
+    def read(self, _: int | None = -1) -> bytes:
+        time.sleep(1)
+        return b""

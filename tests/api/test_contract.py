@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -31,6 +30,7 @@ from engine.store.inbox import Inbox
 from tests.api import organised
 from tests.api.campaigning import BEFORE, CAMPAIGN, CAMPAIGNS, owners_key, put_campaign
 from tests.api.conftest import Asker, save_version
+from tests.api.handed import Unsent
 from tests.pepper import with_pepper
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
@@ -121,14 +121,6 @@ CHOSEN = {
     408: "[server]\nbody_read_seconds = 0.1\n",
     429: "[limits]\nrequests_per_minute = 1\n",
 }
-
-
-class Unsent(io.BytesIO):
-    """A body that does not come while anybody waits for it."""
-
-    def read(self, _: int | None = -1) -> bytes:
-        time.sleep(1)
-        return b""
 
 
 class Breaker:
