@@ -148,3 +148,19 @@ def test_sides_that_lost_people_otherwise_than_by_chance_are_not_compared(home: 
     put_campaign(home, "c1", "running", people=lost)
     with pytest.raises(InvalidValue, match="one side lost people"):
         lift(home, LOCAL, "c1", now=AFTER)
+
+
+def test_what_the_campaign_showed_is_no_outcome(home: Home) -> None:
+    people = audience(home)
+    put_campaign(home, "c1", "running", people=people, goal="traffic")
+    shown = people.filter(~pl.col("held_out"))[USER].to_list()
+    rows = pl.DataFrame({USER: shown}).with_columns(
+        pl.format("s-{}", USER).alias("event_id"),
+        pl.lit("product-003").alias("product_id"),
+        pl.lit("view").alias("action"),
+        pl.lit("c1").alias("object_id"),
+        pl.lit(DURING).cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
+    )
+    gone = set(EVENTS.columns) - set(rows.columns)
+    append_events(home, rows.with_columns(pl.lit(None, EVENTS.columns[n]).alias(n) for n in gone))
+    assert lift(home, LOCAL, "c1", now=AFTER)["exposed"]["acted"] == 0
