@@ -212,8 +212,9 @@ def test_three_kinds_of_slow_clients_at_once_fail_nobody(tmp_path: Path) -> None
     print(
         f"\nasked {len(loud)}, failed {loud.count(None)}, p99 {tail(quiet):.1f} ms beside readers "
         f"that take what they asked for and {tail(loud):.1f} ms beside slow ones; {crowd.cut} "
-        f"cut off, heads after {crowd.longest[0]:.1f} s at most, "
-        f"bodies after {crowd.longest[1]:.1f} s, readers after {crowd.longest[2]:.1f} s; looked at every {crowd.late:.1f} s at least"
+        f"cut off, heads after {crowd.longest[0]:.1f} s at most, bodies after "
+        f"{crowd.longest[1]:.1f} s, readers after {crowd.longest[2]:.1f} s; looked at every "
+        f"{crowd.late:.1f} s at least"
     )
     assert None not in loud
     assert crowd.cut > 200
