@@ -6,6 +6,7 @@ in market for what. Never: a rating overruled, or a text that is kept.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,12 +14,24 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from engine import frames
-from engine.frames import ACTION, AT, EVENT, LANGUAGE, PROBABILITY, PRODUCT, TAGS, TEXT, USER, VALUE
+from engine.frames import (
+    ACTION,
+    AT,
+    EVENT,
+    LANGUAGE,
+    NAME,
+    PROBABILITY,
+    PRODUCT,
+    TAGS,
+    TEXT,
+    USER,
+    VALUE,
+)
 from engine.settings import Section
 from engine.signals.text import INTENT, SENTIMENT, read_texts
 from engine.signals.text_lexicon import Lexicon, phrases_of
 from engine.signals.text_matching import Phrases
-from engine.signals.text_tokens import tokenise
+from engine.signals.text_tokens import NUMBER, tokenise
 from engine.signals.text_trained import PREDICTION, Reader, predict
 from engine.signals.undo import live_events
 
@@ -174,31 +187,46 @@ def _market(wishes: pl.DataFrame, days: float) -> pl.DataFrame:
 def categorise(market: pl.DataFrame, products: pl.DataFrame, *, longest: int) -> pl.DataFrame:
     """Names what people are in market for, in place of what they wrote.
 
-    The first tag of the product is its category; without a product, the first tag of any product
-    that the text speaks of. Wishes that name neither are left out.
+    The first tag of the product is its category. Without a product, the text tells: by the name of
+    a product, if that has several words and no other product bears it, else by the first tag of
+    any product that it speaks of. Wishes that name neither are left out.
     """
-    if market.is_empty() or TAGS not in products.columns:
-        return market.with_columns(pl.lit(None, pl.String).alias(CATEGORY)).filter(
-            pl.col(PRODUCT).is_not_null()
-        )
-    tags = products[TAGS].explode().drop_nulls().unique().sort().to_list()
-    ways = phrases_of(tags)
-    tree = Phrases({way: at for at, each in enumerate(ways) for way in each if way}, ())
-    tokens = tokenise(market[CATEGORY], longest=longest)
-    found = tree.find(tokens)
-    spoken = pl.DataFrame(
-        {
-            "row": tokens.text[found.first],
-            "tag": pl.Series(tags, dtype=pl.String).gather(found.row),
-        },
-        schema_overrides={"row": pl.UInt32},
-    ).unique("row", keep="first", maintain_order=True)
-    first = products.select(PRODUCT, pl.col(TAGS).list.first().alias("own"))
+    missing: dict[str, pl.DataType] = {NAME: pl.String(), TAGS: pl.List(pl.String())}
+    absent = [pl.lit(None, kind).alias(n) for n, kind in missing.items() if n not in products]
+    about = products.with_columns(absent).select(PRODUCT, *missing)
+    first = about.select(PRODUCT, pl.col(TAGS).list.first().alias("own"))
+    named = about.select(PRODUCT, NAME).drop_nulls().sort(NAME, PRODUCT)
+    tags = about[TAGS].explode().drop_nulls().unique().sort()
+    numbered = market.with_row_index("row")
+    texts = numbered.filter(pl.col(PRODUCT).is_null()).select("row", CATEGORY)
+    spoken = _spoken_of(texts, named[NAME], named[PRODUCT], longest=longest, least=2)
+    tagged = _spoken_of(texts, tags, tags, longest=longest, least=1)
     return (
-        market.with_row_index("row")
-        .join(spoken, on="row", how="left", maintain_order="left")
+        numbered.join(spoken, on="row", how="left", maintain_order="left")
+        .with_columns(pl.coalesce(PRODUCT, "said").alias(PRODUCT))
+        .join(tagged, on="row", how="left", maintain_order="left", suffix="_tag")
         .join(first, on=PRODUCT, how="left", maintain_order="left")
-        .with_columns(pl.coalesce("own", "tag").alias(CATEGORY))
+        .with_columns(pl.coalesce("own", "said_tag").alias(CATEGORY))
         .filter(pl.col(PRODUCT).is_not_null() | pl.col(CATEGORY).is_not_null())
         .select(list(MARKET))
     )
+
+
+def _spoken_of(
+    texts: pl.DataFrame, terms: pl.Series, meant: pl.Series, *, longest: int, least: int
+) -> pl.DataFrame:
+    """row, said: what the first of the terms in each text means.
+
+    Terms of fewer words, of which two are alike, or with a number, which texts hide, are no terms.
+    """
+    if texts.is_empty():
+        return pl.DataFrame(schema={"row": pl.UInt32, "said": pl.String})
+    ways = [(at, way) for at, each in enumerate(phrases_of(terms.to_list())) for way in set(each)]
+    often = Counter(way for _, way in ways)
+    tree = {
+        way: at for at, way in ways if len(way) >= least and often[way] == 1 and NUMBER not in way
+    }
+    tokens = tokenise(texts[CATEGORY], longest=longest)
+    found = Phrases(tree, ()).find(tokens)
+    said = {"row": texts["row"].gather(tokens.text[found.first]), "said": meant.gather(found.row)}
+    return pl.DataFrame(said).unique("row", keep="first", maintain_order=True)

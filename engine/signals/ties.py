@@ -12,9 +12,9 @@ import polars as pl
 
 from engine import frames
 from engine.frames import ACTION, AT, EVENT, FOLLOWEE, FOLLOWER, OBJECT, RECORDED, TARGET, USER
-from engine.signals.undo import UNDO, live_events
+from engine.signals.undo import FOLLOW, UNDO, live_events, unfollows
 
-FOLLOW, BLOCK = "follow", "block"
+BLOCK = "block"
 TIE = (FOLLOWER, FOLLOWEE)
 MADE, ENDED = "made", "ended"
 BEFORE = pl.lit(datetime(1, 1, 1, tzinfo=UTC), frames.UTC)
@@ -81,9 +81,7 @@ def _undone(events: pl.LazyFrame) -> list[pl.LazyFrame]:
     if not {EVENT, OBJECT, TARGET} <= set(events.collect_schema().names()):
         return []
     undos = events.filter((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null())
-    undos = undos.select(USER, pl.col(OBJECT, TARGET).cast(pl.String), AT).collect().lazy()
+    undos = undos.select(USER, pl.col(OBJECT).cast(pl.String), AT).collect().lazy()
     followed = _acts(events, FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT), TARGET)
-    by_id = undos.drop(TARGET).join(followed, on=[USER, OBJECT])
-    others = events.filter(pl.col(ACTION) != FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT))
-    by_name = undos.filter(pl.col(TARGET).is_not_null()).join(others, on=[USER, OBJECT], how="anti")
-    return [_as_ties(acts, ENDED) for acts in (by_id, by_name)]
+    by_id = undos.join(followed, on=[USER, OBJECT])
+    return [_as_ties(acts, ENDED) for acts in (by_id, unfollows(events))]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from engine.frames import ACTION, EVENT, OBJECT, USER
+from engine.frames import ACTION, AT, EVENT, OBJECT, TARGET, USER
 
-UNDO = "undo"
+FOLLOW, UNDO = "follow", "undo"
 
 
 def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame:
@@ -18,6 +18,9 @@ def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame
 
     What the log holds is `distinct` (see `engine.repeats`). A frame that is not has no order to
     tell which act came first: of rows that share an id and differ, the least by all columns stands.
+
+    Taken back is the act that an `undo` of the same user names by its event id; where that is no
+    other act of theirs and the `undo` names a person, every follow of that person until then.
     """
     names = events.collect_schema().names()
     if EVENT in names and not distinct:
@@ -25,15 +28,37 @@ def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame
     acts = events.filter(pl.col(ACTION) != UNDO)
     if EVENT not in names or OBJECT not in names:
         return acts
-    taken_back = (
-        events.filter((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null())
-        .select(USER, pl.col(OBJECT).alias(EVENT))
-        .unique()
-        .collect()
-    )
+    taken_back = _taken_back(events)
     if taken_back.is_empty():
         return acts
     return acts.join(taken_back.lazy(), on=[USER, EVENT], how="anti")
+
+
+def unfollows(events: pl.LazyFrame) -> pl.LazyFrame:
+    """user_id, target_user_id, occurred_at of every `undo` that names a person and no other act."""
+    undos = events.filter(
+        (pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null() & pl.col(TARGET).is_not_null()
+    )
+    found = undos.select(USER, pl.col(OBJECT, TARGET).cast(pl.String), AT).collect()
+    if not found.is_empty():  # else the log would be read once more for nothing
+        others = events.filter(pl.col(ACTION) != FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT))
+        found = found.lazy().join(others, on=[USER, OBJECT], how="anti").collect()
+    return found.lazy().select(USER, TARGET, AT)
+
+
+def _taken_back(events: pl.LazyFrame) -> pl.DataFrame:
+    """user_id, event_id of acts that were taken back, each once."""
+    undone = (pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null()
+    named = events.filter(undone).select(USER, pl.col(OBJECT).alias(EVENT)).unique().collect()
+    if not {AT, TARGET} <= set(events.collect_schema().names()):
+        return named
+    last = unfollows(events).group_by(USER, TARGET).agg(pl.col(AT).max().alias("until")).collect()
+    if last.is_empty():
+        return named
+    follows = events.filter(pl.col(ACTION) == FOLLOW)
+    follows = follows.select(USER, EVENT, pl.col(TARGET).cast(pl.String), AT)
+    ended = follows.join(last.lazy(), on=[USER, TARGET]).filter(pl.col(AT) <= pl.col("until"))
+    return pl.concat([named, ended.select(USER, EVENT).collect()]).unique()
 
 
 def _once(events: pl.LazyFrame) -> pl.LazyFrame:

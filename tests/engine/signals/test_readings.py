@@ -124,6 +124,23 @@ def test_people_are_in_market_for_a_category_that_they_name():
     assert categorise(market, products.drop("tags"), longest=100).height == 1
 
 
+def test_people_are_in_market_for_a_product_that_they_name():
+    products = pl.DataFrame(
+        {
+            "product_id": ["g24", "g25", "i15", "mi", "twin", "twin2"],
+            "name": ["Galaxy S24", "Galaxy S25", "Fone 15", "Boat", "Red Kite", "red  kite"],
+            "tags": [["phone"], ["phone"], ["phone"], ["sea"], ["toy"], ["toy"]],
+        }
+    )
+    said = ["a Galaxy S25 phone", "a Fone 14", "a boat", "a red kite", "a galaxy"]
+    frame = events(*({"text": f"I want to buy {what}", "product_id": None} for what in said))
+    _, market = read_evidence(frame, now=NOW, reading=READING)
+    named = categorise(market, products, longest=100).select("user_id", "product_id", "category")
+    assert named.rows() == [("u0", "g25", "phone")]
+    named = categorise(market, products.drop("tags"), longest=100)
+    assert named.select("product_id", "category").rows() == [("g25", None)]
+
+
 def test_what_is_not_read_says_nothing():
     judged = judge_texts(pl.Series(["sehr schlecht und nicht gut", None, "", "привет"]), READING)
     assert judged["opinion"].to_list() == [0, 0, 0, 0]
