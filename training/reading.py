@@ -225,6 +225,9 @@ def main() -> None:
     except pl.exceptions.PolarsError as error:
         sys.stderr.write(f"is damaged: {str(error).splitlines()[0][:300]}")
         sys.exit(_REFUSED)
+    except pl.exceptions.PanicException:  # which tells more of the parser than of the file
+        sys.stderr.write("is damaged in a way that its parser has no words for")
+        sys.exit(_REFUSED)
     sys.stdout.write(json.dumps(told))
 
 

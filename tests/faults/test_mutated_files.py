@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from engine.errors import UnreadableFile
 from engine.store.home import Home
-from tests.faults.mutations import NOW, READ, REFUSED, STARVED, seeds_of
+from tests.faults.mutations import NOW, READ, REFUSED, STARVED, mutated, seeds_of
 from training.ingest import ingest
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +48,11 @@ def test_a_table_with_very_many_columns_is_refused(tmp_path: Path) -> None:
     for name in ("wide.csv", "wide.parquet"):
         with pytest.raises(UnreadableFile, match="more than 4096 columns"):
             ingest(Home(tmp_path / "home"), events=tmp_path / name, now=NOW)
+
+
+def test_what_a_parser_panics_at_is_told_as_damaged(tmp_path: Path) -> None:
+    """One of the files above, whose reading ends in a failed assertion of the parser."""
+    broken, _ = mutated("parquet", seeds_of("parquet"), random.Random("parquet 1843"))
+    (tmp_path / "broken.parquet").write_bytes(broken)
+    with pytest.raises(UnreadableFile, match="is damaged"):
+        ingest(Home(tmp_path / "home"), events=tmp_path / "broken.parquet", now=NOW)
