@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted
+from engine.errors import FrameError, UnknownEntity, UnreadableFile, counted, shown
 from engine.frames import EVENTS, REASON, RESULTS, TEXT, USER, VALUE, spelt_otherwise
 from engine.operations.consent import admit, without_names
 from engine.operations.intake import compact
@@ -36,6 +36,10 @@ from training.reading import Reading, read_file
 
 Progress = Callable[[str, int], None]
 """Told what is being done (`reading events`, ...) and how many rows of it are done."""
+
+
+_NAMED = 5
+"""Columns that a notice names."""
 
 
 @dataclass
@@ -104,6 +108,7 @@ class _Table:
     good_rows: int = 0
     unwelcome: Counter[str] = field(default_factory=Counter)  # counted, and written nowhere
     notices: list[str] = field(default_factory=list)
+    strangers: dict[str, None] = field(default_factory=dict)  # columns that are not read, in order
 
     def refused(self) -> pl.DataFrame:
         return pl.concat([self.reading.bad_rows(), *self.bad]).sort(ROW)
@@ -204,7 +209,10 @@ def _in_our_case(table: _Table, name: str, raw: pl.DataFrame) -> pl.DataFrame:
     """
     if name in OPEN_ENDED:
         return raw
-    known, unsure = spelt_otherwise(raw.columns, eventlog.KINDS[name])
+    kind = eventlog.KINDS[name]
+    known, unsure = spelt_otherwise(raw.columns, kind)
+    read = {ROW_NUMBER, *kind.columns, *known, *unsure}
+    table.strangers |= dict.fromkeys(column for column in raw.columns if column not in read)
     for column in unsure:
         notice = f"column {column} is not read: another differs from it in case only"
         if notice not in table.notices:
@@ -303,8 +311,18 @@ def _store(job: _Ingest, name: str, table: _Table) -> Tally:
             stored, corrected = found.stored, found.correction
     reasons = Counter(without_rows(table.refused()[REASON].to_list())) + table.unwelcome
     usable = table.reading.rows - reasons.total()
-    known, notices = usable - stored, tuple(table.notices)
+    known, notices = usable - stored, (*table.notices, *_not_read(table))
     return Tally(table.reading.rows, stored, known, reasons, corrected, notices)
+
+
+def _not_read(table: _Table) -> tuple[str, ...]:
+    """One notice of columns that are none of ours: a misspelt name would be silent else."""
+    names = list(table.strangers)
+    if not names:
+        return ()
+    told = ", ".join(shown(name) for name in names[:_NAMED])
+    more = f" and {counted(len(names) - _NAMED, 'other')}" if len(names) > _NAMED else ""
+    return (f"not read: {counted(len(names), 'column')} of other names: {told}{more}",)
 
 
 def _store_events(job: _Ingest, table: _Table, events: pl.LazyFrame) -> int:

@@ -52,6 +52,16 @@ def test_what_may_be_either_is_told_and_not_guessed(
     assert (event["text"], tally.to_dict()["notices"]) == (text, told)
 
 
+def test_columns_of_other_names_are_told(tmp_path: Path) -> None:
+    head = "user_id,product_id,action,occurred_at,valeu,"
+    lines = head + "a,b,c,d,e\nu,p,like,2025-01-01,4,,,,,\n"
+    tally, (event,) = taken(tmp_path, "events", lines)
+    told = ("not read: 6 columns of other names: valeu, a, b, c, d and 1 other",)
+    assert (event["value"], tally.notices) == (None, told)
+    tally, _ = taken(tmp_path, "users", "user_id,city\nu,x\n")
+    assert tally.notices == ()
+
+
 def test_names_fold_as_tables_fold_them() -> None:
     assert spelt_otherwise(["USER_ID", "channel", "colour"], EVENTS) == ({"USER_ID": "user_id"}, [])
     assert spelt_otherwise(["\u212aind"], FOLLOWS) == ({}, [])
