@@ -69,6 +69,8 @@ class Limits:
     ahead: timedelta
     rated: tuple[str, ...] = ()
     """Actions whose values are ratings."""
+    paid: tuple[str, ...] = ()
+    """Actions whose values are amounts."""
 
     @classmethod
     def of(cls, section: Section, actions: Mapping[str, Mapping[str, Any]]) -> Limits:
@@ -80,6 +82,7 @@ class Limits:
             datetime(section.earliest_year, 1, 1, tzinfo=UTC),
             timedelta(seconds=section.ahead_seconds),
             tuple(name for name, row in actions.items() if row.get("rated")),
+            tuple(name for name, row in actions.items() if row.get("amount")),
         )
 
 
@@ -304,6 +307,7 @@ def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
         (pl.col(ACTION).is_null(), f"{ACTION} is missing"),
         (~pl.col(ACTION).is_in(limits.actions), f"{ACTION} is unknown"),
         (_off_scale(limits), f"{VALUE} is no rating from {STARS[0]:g} to {STARS[1]:g} stars"),
+        (_given_back(limits), f"{VALUE} is below 0; an undo takes back what was not kept"),
         (productless, f"{PRODUCT} is missing"),
         ((pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_null(), f"{OBJECT} of undo is missing"),
         (~pl.col(f"{AT}?"), f"{AT} is missing"),
@@ -316,6 +320,10 @@ def _reason(given: frozenset[str], limits: Limits) -> pl.Expr:
 
 def _off_scale(limits: Limits) -> pl.Expr:
     return pl.col(ACTION).is_in(limits.rated) & ~pl.col(VALUE).is_between(*STARS)
+
+
+def _given_back(limits: Limits) -> pl.Expr:
+    return pl.col(ACTION).is_in(limits.paid) & (pl.col(VALUE) < 0)
 
 
 def _id_rules(name: str, limits: Limits) -> list[tuple[pl.Expr, str]]:

@@ -101,10 +101,16 @@ def test_values_that_are_no_numbers_are_refused_in_typed_columns_too(value):
 
 
 @pytest.mark.parametrize("value", [9, 0, -3, 5.5, "0.5"])
-def test_a_rating_is_one_to_five_stars_and_an_amount_is_anything(value):
+def test_a_rating_is_one_to_five_stars_and_other_values_are_anything(value):
     assert reason(action="Review", value=value) == "value is no rating from 1 to 5 stars"
-    assert reason(action="purchase", value=value) is None
+    assert reason(action="view", value=value) is None
     assert reason(action="review", value=float("nan")) == "value is not finite"
+
+
+def test_an_amount_is_not_below_nothing():
+    assert [reason(action="purchase", value=value) for value in (None, 0, "12.5")] == [None] * 3
+    told = "value is below 0; an undo takes back what was not kept"
+    assert reason(action="purchase", value=-0.01) == told
 
 
 @pytest.mark.parametrize("value", [None, 1, 2.5, "5.0"])
