@@ -7,8 +7,9 @@ after it was approved.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 
-from engine.errors import DataError
+from engine.errors import DataError, InvalidValue
 from engine.store.campaigns import Campaign
 
 STATES = ("draft", "planned", "approved", "running", "finished", "cancelled")
@@ -80,6 +81,16 @@ def follow(campaign: Campaign, verb: str) -> str:
     if verb not in NEXT[campaign.status]:
         raise OutOfStep(campaign, verb)
     return BECOMES[verb]
+
+
+def refuse_bygone(campaign: Campaign, today: date) -> None:
+    """Goes on where a day of the campaign is left; its last day, in UTC, still counts.
+
+    Raises:
+        InvalidValue: its days are over.
+    """
+    if today > campaign.end:
+        raise InvalidValue("end", f"was {campaign.end:%Y-%m-%d}: its days are over; change them")
 
 
 def after_change(campaign: Campaign, changed: Collection[str]) -> str:

@@ -31,7 +31,7 @@ from engine.operations.campaign_ledger import Occasion as Occasion
 from engine.operations.campaign_ledger import audit as audit
 from engine.operations.campaign_ledger import kept, opened, ready, visible, who_set
 from engine.operations.campaign_ledger import list_campaigns as list_campaigns
-from engine.operations.campaign_life import Undetectable, after_change, follow
+from engine.operations.campaign_life import Undetectable, after_change, follow, refuse_bygone
 from engine.operations.campaign_steps import Bench, chosen_of, draw_up
 from engine.operations.campaign_team import check_responsible, check_team, limit_of, members_now
 from engine.operations.members import Actor
@@ -158,10 +158,12 @@ def plan(
     Raises:
         Forbidden, UnknownEntity, Outdated, OutOfStep: as of all verbs.
         NotTrained: there is no model.
-        SegmentTooSmall, PlanInfeasible, InvalidValue: as `draw_up`.
+        SegmentTooSmall, PlanInfeasible: as `draw_up`.
+        InvalidValue: its days are over; or as `draw_up`.
     """
     known = ready(home, actor, id, "campaign.plan", occasion)
     status = follow(known, "plan")
+    refuse_bygone(known, occasion.now.date())
     bench = Bench(home, _model(home, model), occasion.now)
     made = replace(draw_up(bench, known), status=status)
     return kept(home, actor, "plan", occasion, (known, made))
@@ -181,10 +183,11 @@ def approve(
         SelfApproval: the author approves more than they may.
         Undetectable: its effect could not be told from chance, and that was not accepted.
         NotTrained, SegmentTooSmall: there is no model, or the audience has become too small.
-        InvalidValue: the plan is of another model, which had other segments.
+        InvalidValue: the plan is of another model, which had other segments, or its days are over.
     """
     known = ready(home, actor, id, "campaign.approve", occasion)
     status = follow(known, "approve")
+    refuse_bygone(known, occasion.now.date())
     limit = Decimal(repr(limit_of(home))) if members_now(home) else None
     set_by = (who_set(home, known, field) for field in ("budget", "currency"))
     for name in dict.fromkeys((known.author, *set_by)):
@@ -237,6 +240,7 @@ def start(home: Home, actor: Actor, id: str, occasion: Occasion) -> Campaign:
 
     Raises:
         Forbidden, UnknownEntity, Outdated, OutOfStep: as of all verbs.
+        InvalidValue: its days are over.
     """
     return _moved(home, actor, id, "start", occasion)
 
@@ -261,7 +265,10 @@ def cancel(home: Home, actor: Actor, id: str, occasion: Occasion) -> Campaign:
 
 def _moved(home: Home, actor: Actor, id: str, verb: str, occasion: Occasion) -> Campaign:
     known = ready(home, actor, id, f"campaign.{'cancel' if verb == 'cancel' else 'run'}", occasion)
-    moved = kept(home, actor, verb, occasion, (known, replace(known, status=follow(known, verb))))
+    status = follow(known, verb)
+    if verb == "start":
+        refuse_bygone(known, occasion.now.date())
+    moved = kept(home, actor, verb, occasion, (known, replace(known, status=status)))
     if verb == "cancel" and known.status == "approved":
         _drop(home, known)
     return moved

@@ -46,7 +46,8 @@ class SelfApproval(Forbidden):
     def __init__(self, author: str, amount: Decimal, limit: Decimal) -> None:
         super().__init__("campaign.approve", author)
         self.args = (
-            f"{amount:,f} is above {limit:,f}: somebody other than its author, {author}, approves",
+            f"{amount:,f} is above {limit:,f}: somebody other than its author, {author}, approves; "
+            "an owner or admin can add such a member",
         )
 
 

@@ -5,7 +5,7 @@ In: a home, an id, a state. Out: the campaign. Never: a plan that is right; that
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from secrets import token_hex
 from typing import Any
@@ -22,6 +22,8 @@ from engine.store.home import Home
 from tests.api.planned import an_answer
 
 MADE = datetime(2026, 11, 20, tzinfo=UTC)
+AHEAD = datetime.now(UTC).date() + timedelta(days=100)
+"""A campaign that is still to be approved or started must not be over by the clock."""
 PEOPLE = pl.DataFrame(
     {
         "user_id": [f"user-{n:05d}" for n in range(400)],
@@ -47,8 +49,8 @@ CAMPAIGN = {
     "goal": "sales",
     "budget": "2000.00",
     "currency": "EUR",
-    "start": "2027-03-21",
-    "end": "2027-04-03",
+    "start": AHEAD.isoformat(),
+    "end": (AHEAD + timedelta(days=13)).isoformat(),
 }
 BEFORE = {
     "/plan": "again",
@@ -83,6 +85,7 @@ def put_campaign(
         held = int(people["held_out"].sum())
         split = {"assigned": people.height - held, "held_out": held, "file": f"{id}@0"}
         told["audience"] = FORESEEN | {"people": people.height} | split
+    start = date(2026, 11, 1) if status in ("running", "finished") else AHEAD
     usual = {
         "name": "Spring",
         "product_id": "product-003",
@@ -90,8 +93,8 @@ def put_campaign(
         "market": "b2c",
         "budget": Decimal("2000.00"),
         "currency": "EUR",
-        "start": date(2026, 11, 1),
-        "end": date(2026, 11, 10),
+        "start": start,
+        "end": start + timedelta(days=9),
         "author": "local",
         "created_at": MADE,
         "holdout_share": 0.1,

@@ -11,13 +11,13 @@ import pytest
 
 from engine.operations.members import LOCAL, Card, put_member
 from engine.store.home import Home
-from tests.api.campaigning import put_campaign
+from tests.api.campaigning import CAMPAIGN, put_campaign
 from tests.api.conftest import Said
 
 Run = Callable[..., Said]
 WORDS = (
     "campaign", "create", "بهارِ شعر", "--id", "c1", "--product", "product-003", "--goal", "sales",
-    "--currency", "EUR", "--start", "2027-03-21", "--end", "2027-04-03",
+    "--currency", "EUR", "--start", CAMPAIGN["start"], "--end", CAMPAIGN["end"],
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,8 @@ def test_a_team_plans_with_what_its_own_campaigns_moved_and_no_other_team_does(h
         plan = make_plan(home, replace(asked, now=AFTER, team=team))
         placed = {row["segment_id"] for row in plan["allocation"]}
         assert ("persuadable:c1" in placed, bool(plan["incremental"])) == (seen, seen)
-    fields = FIELDS | {"goal": "sales", "segments": ["persuadable:c1"]}
+    later = {"start": AFTER.date(), "end": AFTER.date() + timedelta(days=9)}
+    fields = FIELDS | later | {"goal": "sales", "segments": ["persuadable:c1"]}
     for team in ("books", "shoes"):
         given = fields | {"id": team, "team": team}
         campaigns.create(home, LOCAL, given, Occasion(AFTER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -32,12 +33,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     hours = read_hours(["mon-wed 09:00-17:00"])
     change_team(home, LOCAL, "north", TeamChange(join=("omid", "nima"), hours=hours))
     plan: dict[str, Any] = {"schedule": POSTS}
-    put_campaign(home, "draft", team="north")
-    put_campaign(home, "planned", team="north", plan=plan)
-    put_campaign(home, "hers", team="north", plan=plan, responsible={"promotion": "omid"})
-    put_campaign(home, "by-hand", team="north", plan=plan, **BY_HAND)
-    put_campaign(home, "no-posts", team="north", plan={}, **BY_HAND)
-    put_campaign(home, "nobodys", plan=plan)
+    days = {"start": date(2026, 11, 1), "end": date(2026, 11, 10)}
+    put_campaign(home, "draft", team="north", **days)
+    put_campaign(home, "planned", team="north", plan=plan, **days)
+    put_campaign(home, "hers", team="north", plan=plan, responsible={"promotion": "omid"}, **days)
+    put_campaign(home, "by-hand", team="north", plan=plan, **BY_HAND, **days)
+    put_campaign(home, "no-posts", team="north", plan={}, **BY_HAND, **days)
+    put_campaign(home, "nobodys", plan=plan, **days)
     return home
 
 

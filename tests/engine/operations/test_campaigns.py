@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,17 @@ def test_what_is_not_known_is_said(planned: Home, fields: dict[str, Any], kind: 
     with pytest.raises(UnknownEntity) as told:
         create(planned, **({"id": "c2"} | fields))
     assert told.value.kind == kind
+
+
+def test_days_that_are_over_are_neither_planned_nor_approved_nor_started(home: Home) -> None:
+    last = datetime(2026, 12, 14, 23, 59, tzinfo=UTC)
+    late = last + timedelta(minutes=1)
+    create(home, id="late")
+    for verb in (campaigns.plan, campaigns.approve, campaigns.start):
+        with pytest.raises(InvalidValue, match="was 2026-12-14: its days are over") as told:
+            verb(home, by(home, "ada"), "late", Occasion(late))
+        assert told.value.field == "end"
+        verb(home, by(home, "ada"), "late", Occasion(last, accept_undetectable=True))
 
 
 def test_an_id_is_given_once(planned: Home) -> None:
