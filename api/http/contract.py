@@ -29,23 +29,25 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        # flask-openapi asks at every request, and at the start for each route that answers with it.
+        return _schema(cls, args, tuple(options.items()))
+
+
+@cache
+def _schema(
+    model: type[BaseModel], args: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    """The schema as pydantic makes it, which takes milliseconds; who asks does not change it."""
+    made = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
+    return cast("dict[str, Any]", made(model, *args, **dict(options)))
+
 
 class Asked(Strict):
     """Parameters of a path or a query: they arrive as text, so numbers are read from it."""
 
     model_config = ConfigDict(strict=False)
-
-    @classmethod
-    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        # flask-openapi asks for the plain schema at every request; making it takes a millisecond.
-        if args or options:
-            return super().model_json_schema(*args, **options)
-        return _schema(cls)
-
-
-@cache
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return BaseModel.model_json_schema.__func__(model)  # type: ignore[attr-defined, no-any-return]
 
 
 class Problem(BaseModel):

@@ -16,17 +16,19 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("polars", "lightfm", "optuna", "sklearn", "scipy", "numpy", "flask", "deltalake", "pandas")
 
 
+COMMAND: Any = typer.main.get_command(app)
+
+
 def verbs() -> list[tuple[str, ...]]:
-    command = typer.main.get_command(app)
     found: list[tuple[str, ...]] = []
-    for name, each in command.commands.items():  # type: ignore[attr-defined]
+    for name, each in COMMAND.commands.items():
         inner = getattr(each, "commands", None)
         found += [(name, part) for part in inner] if inner else [(name,)]
     return found
 
 
 def command_of(path: tuple[str, ...]) -> Any:
-    found: Any = typer.main.get_command(app)
+    found = COMMAND
     for name in path:
         found = found.commands[name]
     return found
