@@ -117,13 +117,13 @@ class CampaignPath(Asked):
 
 class ListQuery(Asked):
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, pattern=r"^[0-9a-f]{1,16}$", description="`next` of a page")
+    cursor: str | None = Field(None, pattern=r"^[0-9a-f]{1,15}$", description="`next` of a page")
     status: State | None = None
 
 
 class AuditQuery(Asked):
     limit: int = Field(100, ge=1, le=1000)
-    cursor: str | None = Field(None, pattern=r"^[0-9a-f]{1,16}$", description="`next` of a page")
+    cursor: str | None = Field(None, pattern=r"^[0-9a-f]{1,15}$", description="`next` of a page")
 
 
 class Summary(Strict):

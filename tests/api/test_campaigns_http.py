@@ -201,6 +201,15 @@ def test_a_key_that_is_nobodys_makes_campaigns_and_approves_none(own: Callable[.
     assert (refused.status_code, refused.json["permission"]) == (403, "campaign.approve")
 
 
+def test_a_cursor_that_no_page_gave_is_refused(ask: Asker) -> None:
+    put_campaign(home_of(ask), "c1")
+    for path in (CAMPAIGNS, f"{ONE}/audit"):
+        for cursor in ("f" * 16, "x", ""):
+            answer = ask.get(path, query_string={"cursor": cursor})
+            assert (answer.status_code, answer.json["fields"][0]["field"]) == (422, "cursor")
+        assert ask.get(path, query_string={"cursor": "f" * 15}).status_code == 200
+
+
 def test_lists_and_logs_come_in_pages(ask: Asker) -> None:
     home = home_of(ask)
     for number in range(5):
