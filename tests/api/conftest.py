@@ -8,10 +8,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -29,6 +31,9 @@ from tests.pepper import with_pepper
 
 PROMOTED = datetime(2027, 3, 5, 6, 7, 8, tzinfo=UTC)
 """When the shared home's champion became that; its data are months older."""
+
+
+UNLIMITED = "[limits]\nrequests_per_minute = 1000000\nfailures_per_minute = 1000000\n"
 
 
 def save_version(home: Home, version: str, *, seed: int = 1, champion: bool = True) -> None:
@@ -86,38 +91,59 @@ def ask(planted_home: Home, key: str) -> Asker:
 
 
 @pytest.fixture(scope="session")
-def common(planted_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Asker:
-    """One application over a home of its own for the many cases that leave nothing behind.
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Asker]:
+    """Applications for the many cases that leave nothing behind: one for each setting.
 
-    Its limits are met by nobody; a test that changes what the asker holds replaces it.
+    A test that changes what the asker holds replaces it.
     """
-    home = Home(tmp_path_factory.mktemp("common") / "home")
-    shutil.copytree(planted_home.root, home.root)
-    (home.root / "configs").mkdir()
-    (home.root / "configs" / "serving.toml").write_text(
-        "[limits]\nrequests_per_minute = 1000000\nfailures_per_minute = 1000000\n"
-    )
-    log = io.BytesIO()
-    app = create_app(home, log_to=log)
-    return Asker(app, Client(app), replace_key(home, name="common", scopes=SCOPES), log)
+
+    @cache
+    def make(toml: str, *, model: bool = True) -> Asker:
+        return _asker(Home(tmp_path_factory.mktemp("standing")), toml, model=model)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def common(standing: Callable[..., Asker]) -> Asker:
+    """The one of them whose limits are met by nobody."""
+    return standing(UNLIMITED)
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Callable[..., Asker]]:
+def own(tmp_path: Path) -> Callable[..., Asker]:
     """Makes an application over a home of the test's own; settings are written as TOML."""
 
     def make(toml: str = "", *, model: bool = True, **options: Any) -> Asker:
-        home = Home(tmp_path)
-        (tmp_path / "configs").mkdir(exist_ok=True)
-        (tmp_path / "configs" / "serving.toml").write_text(toml)
+        return _asker(Home(tmp_path), toml, model=model, **options)
+
+    return make
+
+
+def _asker(home: Home, toml: str, *, model: bool, **options: Any) -> Asker:
+    """An application over this home; what the home lacks is put there first."""
+    (home.root / "configs").mkdir(exist_ok=True)
+    (home.root / "configs" / "serving.toml").write_text(toml)
+    if home.catalog.exists() or (home.root / "secrets").exists():
         if model and not home.champion.exists():
             save_version(home, "v1")
         made = replace_key(home, name="own", scopes=SCOPES)
-        log = io.BytesIO()
-        app = create_app(home, log_to=log, **options)
-        return Asker(app, Client(app), made, log)
+    else:
+        folder, made = _fresh(with_model=model and not home.champion.exists())
+        shutil.copytree(folder.name, home.root, dirs_exist_ok=True)
+    log = io.BytesIO()
+    app = create_app(home, log_to=log, **options)
+    return Asker(app, Client(app), made, log)
 
-    return make
+
+@cache
+def _fresh(*, with_model: bool) -> tuple[TemporaryDirectory[str], str]:
+    """A home as it is after its first key, to be copied: laying one out takes ten times as long."""
+    folder = TemporaryDirectory()
+    home = with_pepper(Home(Path(folder.name)))
+    if with_model:
+        save_version(home, "v1")
+    return folder, create_key(home, name="own", scopes=SCOPES)
 
 
 @dataclass
