@@ -6,7 +6,7 @@ Never: a goal that answers with another one's numbers without a note.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,15 @@ from engine.operations.plan_inputs import Material
 from engine.operations.plan_request import PlanRequest
 from engine.planning.budget import Allocation, allocate_concave
 from engine.planning.constraints import Limits
-from engine.planning.curves import Curves
+from engine.planning.curves import Concave, Curves
 from engine.planning.draws import Draws, draw_curves, draw_outcomes
 from engine.planning.funnel import Rates, learn_rates, sum_funnel
 from engine.planning.history import SPEND, History, read_history
-from engine.planning.people import Crowd, allocate_people
+from engine.planning.people import Crowd, ReachCurves, allocate_people
 from engine.planning.response import Response, fit_response
 from engine.planning.response_prior import Groups, name_levels
 from engine.planning.risk import allocate_careful
-from engine.planning.switches import allocate
+from engine.planning.switches import allocate, as_switched, without_starts
 from engine.planning.untried import Belief, Ground, believe
 
 Array = NDArray[Any]
@@ -54,11 +54,30 @@ class Goal:
 
     def best(self, limits: Limits, *, risk: float) -> Allocation:
         """The best split; for a risk the best mean of the worst share of drawn worlds."""
+        if self.crowd is None and risk <= 0:
+            return allocate(self.curves.times(self.worth), limits, branches=self.branches)
+        free = without_starts(limits)
+        found = self._beyond(free, risk)
+        if not (limits.start.any() or limits.channel_start.any()):
+            return found
+        # Who is on is decided for the mean; no choice of it passes what is best without starts.
+        chosen = allocate(self._apart(found.spend), limits, branches=self.branches)
+        kept = self._beyond(as_switched(limits, chosen.cents), risk)
+        return replace(kept, bound=max(found.bound, kept.value))
+
+    def _beyond(self, limits: Limits, risk: float) -> Allocation:
+        """The best split of goals that are no sum of curves; `start`s are not looked at."""
         if self.crowd is not None:
             return allocate_people(self.curves, self.crowd, limits)
-        if risk > 0:
-            return allocate_careful(self.draws.times(self.worth), limits, risk, days=self.days)
-        return allocate(self.curves.times(self.worth), limits, branches=self.branches)
+        return allocate_careful(self.draws.times(self.worth), limits, risk, days=self.days)
+
+    def _apart(self, spend: Array) -> Concave:
+        """Curves of each placement by itself, the others' money held fast."""
+        if self.crowd is None:
+            return self.curves.times(self.worth)
+        missed = self.crowd.missed(self.curves.value(spend))
+        worth = self.crowd.alone(missed) * self.crowd.share
+        return ReachCurves(self.curves, self.crowd.people, worth)
 
     def plain(self, limits: Limits) -> Allocation:
         """The best split for the mean under limits without starts."""
@@ -155,8 +174,6 @@ def _goal(
         notes = (*notes, *more)
         if request.risk > 0:
             notes = (*notes, "Awareness is planned for the mean; the risk was not looked at.")
-        if request.starts:
-            notes = (*notes, "Awareness is planned without the amounts at which places start.")
     return Goal(
         response.curves().take(rows).over(request.days),
         Draws(draws.ceiling[rows], draws.scale[rows]),

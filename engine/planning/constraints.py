@@ -88,6 +88,7 @@ def read_limits(places: list[tuple[str, str]], budget: float, wishes: Wishes) ->
                 _put(boxes[kind][level], at, kind, _cents(place, amount, exact))
             if len(kinds) == 2 and level == 0:
                 locked[at] = True
+    _refuse_named(wishes, total)
     limits = Limits(
         total,
         np.array([code[channel] for channel, _ in places], np.int64),
@@ -100,7 +101,27 @@ def read_limits(places: list[tuple[str, str]], budget: float, wishes: Wishes) ->
         (tuple("/".join(place) for place in places), tuple(channels)),
         locked,
     )
-    return settle_limits(limits)
+    settled = settle_limits(limits)
+    if not room_of(settled) and room_of(limits):
+        raise nothing_starts(limits)
+    return settled
+
+
+def room_of(limits: Limits) -> int:
+    """Cents that all placements together may have at most."""
+    sums = np.bincount(limits.channel, limits.high, limits.channel_high.size)
+    return int(np.minimum(sums, limits.channel_high).sum())
+
+
+def nothing_starts(limits: Limits) -> PlanInfeasible:
+    """What to say where the budget is below the least amount of whoever could start."""
+    starts = np.concatenate([limits.start, limits.channel_start])
+    names = (*limits.names[0], *limits.names[1])
+    at = int(np.argmin(np.where(starts > 0, starts, np.iinfo(np.int64).max)))
+    return PlanInfeasible(
+        f"no placement can start: {names[at]} needs {_money(starts[at])} "
+        f"of a budget of {_money(limits.budget)}"
+    )
 
 
 def _budget(budget: float) -> int:
@@ -115,7 +136,8 @@ def _budget(budget: float) -> int:
 def _place(place: Place, code: dict[str, int], row: dict[tuple[str, str], int]) -> tuple[int, int]:
     if isinstance(place, str):
         if place not in code:
-            raise UnknownEntity("channel", place, tuple(get_close_matches(place, code, 5)))
+            near = get_close_matches(place, code, 5) or list(code)[:5]
+            raise UnknownEntity("channel in this plan", place, tuple(near))
         return 1, code[place]
     if place not in row:
         known = ["/".join(each) for each in row]
@@ -169,6 +191,23 @@ def settle_limits(limits: Limits) -> Limits:
         limits.budget, limits.channel, low, high, limits.start, first, last,
         limits.channel_start, limits.names, limits.locked,
     )  # fmt: skip
+
+
+def _refuse_named(wishes: Wishes, budget: int) -> None:
+    """Refuses two wishes for one place that quarrel, each by its name."""
+    asked = [(place, "minimum", cents_up(value)) for place, value in wishes.minima.items()]
+    locks = {place: _cents(place, value, "lock") for place, value in wishes.locks.items()}
+    for place, low, least in [*asked, *((place, "lock", each) for place, each in locks.items())]:
+        most = [(budget, "the budget")]
+        if place in wishes.maxima:
+            most.append((whole_cents(wishes.maxima[place]), "its maximum"))
+        if low == "minimum" and place in locks:
+            most.append((locks[place], "its lock"))
+        high, name = min(most)
+        if least > high:
+            told = f"channel {place}" if isinstance(place, str) else f"placement {'/'.join(place)}"
+            text = f"the {low} of {told} is {_money(least)}, above {name}, {_money(high)}"
+            raise PlanInfeasible(text)
 
 
 def _refuse_crossed(kind: str, names: tuple[str, ...], low: Array, high: Array) -> None:

@@ -6,7 +6,6 @@ towards the plans that single drawn worlds would ask for. Never: a limit broken 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from engine.planning.budget import allocate_concave
 from engine.planning.constraints import Limits
 from engine.planning.draws import Draws
 from engine.planning.rounding import round_plan
+from engine.planning.switches import as_switched
 
 Array = NDArray[Any]
 PLANS, MOST_ROWS = 24, 400_000
@@ -33,7 +33,7 @@ def explore(best: Array, draws: Draws, limits: Limits, share: float, *, days: in
     """
     if share <= 0 or len(best) < 2:
         return best
-    bounded = _as_switched(limits, best)
+    bounded = as_switched(limits, best)
     count = int(np.clip(MOST_ROWS // len(best), 4, min(PLANS, len(draws))))
     wanted = np.zeros(len(best))
     for draw in range(count):
@@ -42,18 +42,3 @@ def explore(best: Array, draws: Draws, limits: Limits, share: float, *, days: in
     mixed = share * wanted
     kept = best * (1.0 - share * wanted.sum() / max(int(best.sum()), 1))
     return round_plan(kept + mixed, int(best.sum()), limits.channel, bounded.box)
-
-
-def _as_switched(limits: Limits, best: Array) -> Limits:
-    """The limits with who starts at a least amount left on or off, as in a plan."""
-    sums = np.bincount(limits.channel, best, limits.channel_low.size)
-    shut = (limits.channel_start > 0) & (sums == 0)
-    off = ((limits.start > 0) & (best == 0)) | shut[limits.channel]
-    return replace(
-        limits,
-        low=np.where(best > 0, np.maximum(limits.low, limits.start), limits.low),
-        high=np.where(off, 0, limits.high),
-        channel_low=np.where(
-            sums > 0, np.maximum(limits.channel_low, limits.channel_start), limits.channel_low
-        ),
-    )

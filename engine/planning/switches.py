@@ -19,7 +19,7 @@ from engine.planning.budget import (
     allocate_concave,
     channel_prices,
 )
-from engine.planning.constraints import Limits, settle_limits
+from engine.planning.constraints import Limits, nothing_starts, settle_limits
 from engine.planning.curves import Concave
 from engine.planning.rounding import CENTS
 
@@ -67,9 +67,30 @@ def allocate(curves: Concave, limits: Limits, *, branches: int) -> Allocation:
             below = _relax(curves, part)
             waiting.append((min(below.bound, upper), part, below))
     if best is None:
-        raise _nothing_starts(limits)
+        raise nothing_starts(limits)
     left = max((upper for upper, _, _ in waiting), default=best.value)
     return replace(best, bound=max(best.bound, min(left, first.bound)))
+
+
+def without_starts(limits: Limits) -> Limits:
+    """The limits as if nobody started at a least amount: what they allow bounds every plan."""
+    none = np.zeros_like(limits.start)
+    return replace(limits, start=none, channel_start=np.zeros_like(limits.channel_start))
+
+
+def as_switched(limits: Limits, cents: Array) -> Limits:
+    """The limits with who starts at a least amount left on or off, as in a plan."""
+    sums = np.bincount(limits.channel, cents, limits.channel_low.size)
+    shut = (limits.channel_start > 0) & (sums == 0)
+    off = ((limits.start > 0) & (cents == 0)) | shut[limits.channel]
+    return replace(
+        limits,
+        low=np.where(cents > 0, np.maximum(limits.low, limits.start), limits.low),
+        high=np.where(off, 0, limits.high),
+        channel_low=np.where(
+            sums > 0, np.maximum(limits.channel_low, limits.channel_start), limits.channel_low
+        ),
+    )
 
 
 def _switches(limits: Limits) -> Array:
@@ -77,16 +98,6 @@ def _switches(limits: Limits) -> Array:
     place = (limits.start > 0) & (limits.low == 0) & (limits.high > 0)
     channel = (limits.channel_start > 0) & (limits.channel_low == 0) & (limits.channel_high > 0)
     return np.flatnonzero(np.concatenate([place, channel]))
-
-
-def _nothing_starts(limits: Limits) -> PlanInfeasible:
-    starts = np.concatenate([limits.start, limits.channel_start])
-    names = (*limits.names[0], *limits.names[1])
-    at = int(np.argmin(np.where(starts > 0, starts, np.iinfo(np.int64).max)))
-    return PlanInfeasible(
-        f"no placement can start: {names[at]} needs {starts[at] / CENTS:.2f} "
-        f"of a budget of {limits.budget / CENTS:.2f}"
-    )
 
 
 def _relax(curves: Concave, limits: Limits) -> _Relaxed:

@@ -185,6 +185,15 @@ def test_a_budget_that_is_none_is_refused(budget):
             Wishes(minima={"c0": 50.0}, maxima={("c0", "s0"): 20.0, ("c0", "s1"): 9.0}),
             ("c0", "29.00"),
         ),
+        (Wishes(locks={"c0": 150.0}), ("lock of channel c0", "150.00", "the budget, 100.00")),
+        (
+            Wishes(locks={("c0", "s0"): 50.0}, maxima={("c0", "s0"): 40.0}),
+            ("lock of placement c0/s0", "its maximum, 40.00"),
+        ),
+        (
+            Wishes(minima={"c1": 9.0}, locks={"c1": 8.0}),
+            ("minimum of channel c1", "its lock, 8.00"),
+        ),
         (Wishes(locks={("c0", "s0"): 5.0}, starts={("c0", "s0"): 10.0}), ("c0/s0", "10.00")),
     ],
 )
@@ -197,7 +206,7 @@ def test_limits_that_quarrel_are_named(wishes, words):
 def test_a_lock_on_a_placement_that_does_not_exist_names_its_neighbours():
     with pytest.raises(UnknownEntity, match="c0/s1"):
         read_limits(places(6), 100.0, Wishes(locks={("c0", "s11"): 1.0}))
-    with pytest.raises(UnknownEntity, match="channel"):
+    with pytest.raises(UnknownEntity, match=r"channel in this plan.*c0, c1"):
         read_limits(places(6), 100.0, Wishes(locks={"tv": 1.0}))
     with pytest.raises(EngineError):
         read_limits(places(6), 100.0, Wishes(locks={("c0", "s0"): -1.0}))

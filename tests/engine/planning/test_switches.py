@@ -58,6 +58,9 @@ def test_many_switches_keep_their_least_and_tell_the_gap():
 
 
 def test_a_budget_below_every_start_is_told_so():
-    curves, names = planted(4, 1)
-    limits = read_limits(names, 10.0, Wishes(starts=dict.fromkeys(names, 60.0)))
-    assert allocate(curves, limits, branches=10).cents.sum() == 0
+    _, names = planted(4, 1)
+    for starts in (dict.fromkeys(names, 60.0), {"c0": 60.0, "c1": 70.0}):
+        with pytest.raises(PlanInfeasible, match=r"needs 60.00 of a budget of 10.00"):
+            read_limits(names, 10.0, Wishes(starts=starts))
+    rest = read_limits(names, 10.0, Wishes(starts=dict.fromkeys(names[1:], 60.0)))
+    assert rest.high.tolist() == [1000, 0, 0, 0]
