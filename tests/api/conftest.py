@@ -99,7 +99,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Asker]:
 
     @cache
     def make(toml: str, *, model: bool = True) -> Asker:
-        return _asker(Home(tmp_path_factory.mktemp("standing")), toml, model=model)
+        return asker_of(Home(tmp_path_factory.mktemp("standing")), toml, model=model)
 
     return make
 
@@ -115,12 +115,12 @@ def own(tmp_path: Path) -> Callable[..., Asker]:
     """Makes an application over a home of the test's own; settings are written as TOML."""
 
     def make(toml: str = "", *, model: bool = True, **options: Any) -> Asker:
-        return _asker(Home(tmp_path), toml, model=model, **options)
+        return asker_of(Home(tmp_path), toml, model=model, **options)
 
     return make
 
 
-def _asker(home: Home, toml: str, *, model: bool, **options: Any) -> Asker:
+def asker_of(home: Home, toml: str, *, model: bool, **options: Any) -> Asker:
     """An application over this home; what the home lacks is put there first."""
     (home.root / "configs").mkdir(exist_ok=True)
     (home.root / "configs" / "serving.toml").write_text(toml)
@@ -143,6 +143,7 @@ def _fresh(*, with_model: bool) -> tuple[TemporaryDirectory[str], str]:
     home = with_pepper(Home(Path(folder.name)))
     if with_model:
         save_version(home, "v1")
+        os.utime(home.champion, (PROMOTED.timestamp(), PROMOTED.timestamp()))
     return folder, create_key(home, name="own", scopes=SCOPES)
 
 

@@ -253,12 +253,12 @@ def test_columns_do_not_grow_without_end(ask: Asker) -> None:
     ],
 )
 def test_bodies_that_are_none_are_refused_whole(
-    ask: Asker, body: bytes, form: str, status: int
+    common: Asker, body: bytes, form: str, status: int
 ) -> None:
-    answer = ask.post("/v1/events", data=body, content_type=form)
+    answer = common.post("/v1/events", data=body, content_type=form)
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
-    assert kept(ask) == []
+    assert kept(common) == []
 
 
 def test_packed_bodies_are_refused(ask: Asker) -> None:

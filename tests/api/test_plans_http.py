@@ -12,7 +12,7 @@ import pytest
 from api.http import plans
 from engine.store.home import Home
 from engine.store.results import record_results
-from tests.api.conftest import Asker, Said, of
+from tests.api.conftest import UNLIMITED, Asker, Said, asker_of, of
 from tests.api.handed import home_of
 from tests.api.planted import FIRST
 from tests.api.test_plan_command import cents, past
@@ -22,11 +22,26 @@ ASKED: dict[str, Any] = {"goal": "sales", "budget": 3000, "days": 7, "start": "2
 
 
 @pytest.fixture
-def rich(own: Callable[..., Asker]) -> Asker:
-    """A home with results and without a model."""
-    ask = own(model=False)
+def ask(common: Asker) -> Asker:
+    """Questions, and plans that are asked for without a key, leave nothing behind."""
+    return common
+
+
+def with_results(ask: Asker) -> Asker:
     record_results(home_of(ask), [past().drop("revenue")], now=datetime.now(UTC))
     return ask
+
+
+@pytest.fixture
+def rich(own: Callable[..., Asker]) -> Asker:
+    """A home with results and without a model."""
+    return with_results(own(model=False))
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    """Such a home for all that is refused."""
+    return with_results(asker_of(Home(tmp_path_factory.mktemp("rich")), UNLIMITED, model=False))
 
 
 def test_a_plan_is_that_of_the_command(rich: Asker, run: Callable[..., Said]) -> None:
@@ -115,18 +130,18 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
 
 @pytest.mark.parametrize(("change", "status", "told"), BAD)
 def test_what_cannot_be_planned_is_a_problem_that_names_it(
-    rich: Asker, change: dict[str, Any], status: int, told: str
+    refusing: Asker, change: dict[str, Any], status: int, told: str
 ) -> None:
-    answer = rich.post(PLANS, json=ASKED | change)
+    answer = refusing.post(PLANS, json=ASKED | change)
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "application/problem+json"
     assert told in answer.text
 
 
 @pytest.mark.parametrize("budget", [b"NaN", b"Infinity", b"1e999"])
-def test_a_budget_that_is_no_number_is_refused(rich: Asker, budget: bytes) -> None:
+def test_a_budget_that_is_no_number_is_refused(refusing: Asker, budget: bytes) -> None:
     body = b'{"goal": "sales", "days": 7, "budget": ' + budget + b"}"
-    answer = rich.post(PLANS, data=body, content_type="application/json")
+    answer = refusing.post(PLANS, data=body, content_type="application/json")
     assert answer.status_code in (400, 422)
 
 

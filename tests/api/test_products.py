@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -11,13 +12,21 @@ import pytest
 
 from api.http import schemas
 from engine.operations import audiences
+from engine.operations.keys import replace_key
 from engine.store import artefacts
 from engine.store.home import Home
 from tests.api.conftest import Asker, of
+from tests.api.handed import home_of
 from tests.api.planted import FIRST
 
 VALID_UNTIL = "2027-03-06T06:07:08Z"
 """A day after the promotion, as `configs/serving.toml` says."""
+
+
+@pytest.fixture
+def ask(common: Asker) -> Asker:
+    """Questions leave nothing behind; who looks at what is kept asks an application of its own."""
+    return common
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +63,8 @@ def test_segments_on_a_channel_are_measured_there(ask: Asker) -> None:
     assert ask.get("/v1/products/product-003/segments?channel=fax").status_code == 404
 
 
-def test_the_second_answer_is_the_first(ask: Asker) -> None:
-    path = "/v1/products/product-003/segments?limit=4"
+def test_the_second_answer_is_the_first(own: Callable[..., Asker]) -> None:
+    ask, path = own(), "/v1/products/product-003/segments?limit=4"
     first, second = ask.get(path), ask.get(path)
     assert len(ask.app.extensions["mokhatab.answers"]) == 1
     assert first.data == second.data
@@ -66,13 +75,11 @@ def test_the_second_answer_is_the_first(ask: Asker) -> None:
 
 
 def test_a_kept_answer_is_not_given_to_a_key_that_lacks_the_scope(
-    ask: Asker, planted_home: Home
+    own: Callable[..., Asker],
 ) -> None:
-    from engine.operations.keys import replace_key
-
-    path = "/v1/products/product-003/segments"
+    ask, path = own(), "/v1/products/product-003/segments"
     assert ask.get(path).status_code == 200
-    other = replace_key(planted_home, name="other", scopes=["audiences:read"])
+    other = replace_key(home_of(ask), name="other", scopes=["audiences:read"])
     assert ask.get(path, headers={"Authorization": f"Bearer {other}"}).status_code == 403
     assert ask.client.get(path).status_code == 401
 
@@ -107,8 +114,8 @@ def test_an_audience_is_the_same_in_every_format(
     assert response.headers["Mokhatab-Valid-Until"] == VALID_UNTIL
 
 
-def test_blocks_join_without_a_seam(own: object) -> None:
-    ask = own("[audiences]\nblock_rows = 7\n")  # type: ignore[operator]
+def test_blocks_join_without_a_seam(own: Callable[..., Asker]) -> None:
+    ask = own("[audiences]\nblock_rows = 7\n")
     path = "/v1/products/product-003/audience?share=1&include_known=true"
     rows = {
         form: _rows(form, ask.get(f"{path}&format={form}").data)["user_id"].to_list()
@@ -136,8 +143,9 @@ def test_who_acted_on_a_product_is_left_out_unless_asked_for(
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_an_audience_of_nobody_has_columns_all_the_same(
-    ask: Asker, monkeypatch: pytest.MonkeyPatch, form: str
+    own: Callable[..., Asker], monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
+    ask = own()
     everybody = np.arange(600)
     monkeypatch.setattr(artefacts.Seen, "of", lambda *_: everybody)
     response = ask.get(f"/v1/products/product-003/audience?size=5&format={form}")

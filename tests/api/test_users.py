@@ -13,6 +13,12 @@ from tests.api.conftest import Asker, of
 BATCH = "/v1/users:segments"
 
 
+@pytest.fixture
+def ask(common: Asker) -> Asker:
+    """Questions leave nothing behind."""
+    return common
+
+
 @pytest.fixture(scope="module")
 def ids(planted_home: Home) -> list[str]:
     return artefacts.open_model(planted_home).users["user_id"].to_list()
