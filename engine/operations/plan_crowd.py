@@ -21,6 +21,7 @@ from engine.settings import Scalar, Section
 from engine.store.artefacts import Model
 
 Array = NDArray[Any]
+MOSTLY_APART = 1.05  # people of segments one by one, against people of all of them together
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,14 @@ def usual_share(channel: str, facts: dict[str, dict[str, Scalar]]) -> float:
     if channel in facts:
         return float(facts[channel]["usual_share"])
     return float(np.median([float(row["usual_share"]) for row in facts.values()]))
+
+
+def shared_people(members: dict[str, Array]) -> bool:
+    """Whether segments hold the same people, more than a few."""
+    if len(members) < 2:
+        return False
+    rows = np.concatenate(list(members.values()))
+    return bool(rows.size > MOSTLY_APART * np.unique(rows).size)
 
 
 def crowd_of(given: Places, usual: Section, most: int) -> tuple[Crowd, tuple[str, ...]]:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.operations.plan_crowd import Places, crowd_of, returning, usual_share
+from engine.operations.plan_crowd import Places, crowd_of, returning, shared_people, usual_share
 from engine.operations.plan_inputs import Material
 from engine.operations.plan_request import PlanRequest
 from engine.planning.budget import Allocation, allocate_concave
@@ -27,7 +27,7 @@ from engine.planning.response import Response, fit_response
 from engine.planning.response_prior import Groups, name_levels
 from engine.planning.risk import allocate_careful
 from engine.planning.switches import allocate, as_switched, without_starts
-from engine.planning.untried import Belief, Ground, believe
+from engine.planning.untried import Belief, Ground, believe, bounded_curves, within_people
 
 Array = NDArray[Any]
 UNITS = {"awareness": "people", "traffic": "clicks", "sales": "sales", "loyalty": "repeat buyers"}
@@ -145,23 +145,25 @@ def read_goal(material: Material, request: PlanRequest) -> Goal:
     levels = name_levels(history.places)[1]
     plain = Groups(levels, np.zeros((len(history), 0)))
     rates = _rates(sums, plain, belief)
+    tried = np.bincount(history.row, history.spend > 0, len(history)) > 0
     response = fit_response(
         history,
-        _groups(material, levels, rates, belief, request),
+        _groups(material, levels, rates, (belief, tried), request),
         belief.start,
         material.settings,
         seed=request.seed,
     )
-    return _goal(material, request, (response, rates, rows, sums), (column, notes))
+    most = np.where(tried, np.inf, belief.most)
+    return _goal(material, request, (response, rates, rows, sums, most), (column, notes))
 
 
 def _goal(
     material: Material,
     request: PlanRequest,
-    learned: tuple[Response, tuple[Rates, Rates], Array, dict[str, Array]],
+    learned: tuple[Response, tuple[Rates, Rates], Array, dict[str, Array], Array],
     told: tuple[str | None, tuple[str, ...]],
 ) -> Goal:
-    response, rates, rows, sums = learned
+    response, rates, rows, sums, most = learned
     column, notes = told
     plan = material.settings["plan"]
     draws = draw_curves(response, int(plan.draws), seed=request.seed)
@@ -169,14 +171,19 @@ def _goal(
     crowd = None
     if request.goal == "loyalty" and material.model is None:
         notes = (*notes, "Nobody told who comes back: every sale was counted as one that does.")
+    if request.goal != "awareness" and shared_people(material.members):
+        text = "Segments share people: together they may bring less than the sum that is told."
+        notes = (*notes, text)
     if request.goal == "awareness":
         crowd, more = crowd_of(_places(material), material.settings["usual"], int(plan.most_people))
         notes = (*notes, *more)
         if request.risk > 0:
             notes = (*notes, "Awareness is planned for the mean; the risk was not looked at.")
     return Goal(
-        response.curves().take(rows).over(request.days),
-        Draws(draws.ceiling[rows], draws.scale[rows]),
+        bounded_curves(response.learned.posterior, response.grid, most)
+        .take(rows)
+        .over(request.days),
+        Draws(*within_people(draws.ceiling[rows], draws.scale[rows], most[rows])),
         worth[rows],
         request.days,
         response.dispersion,
@@ -270,7 +277,7 @@ def _groups(
     material: Material,
     levels: tuple[Array, ...],
     rates: tuple[Rates, Rates],
-    belief: Belief,
+    known: tuple[Belief, Array],
     request: PlanRequest,
 ) -> tuple[Groups, Groups]:
     """What placements may borrow by: groups, what money buys of attention, and beliefs.
@@ -278,20 +285,25 @@ def _groups(
     Beliefs from usual prices speak where somebody is untried; as soon as every placement has
     results, these alone tell.
     """
-    sales = request.goal in ("sales", "loyalty")
-    tried = bool(material.tried.any())
+    belief, tried = known
     clicks = rates[0].log_rate + rates[1].log_rate
-    ceilings = [rates[0].told, clicks - clicks.mean()] if sales and tried else []
+    sales = request.goal in ("sales", "loyalty") and material.tried.any()
+    ceilings = [rates[0].told, clicks - clicks.mean()] if sales else []
     scales: list[Array] = []
+    # Results tell of those who were tried: the others are more or less than these.
+    middle = np.flatnonzero(tried) if tried.any() else np.arange(tried.size)
+    people = None
     if not material.tried.all():
         ceilings.append(belief.ceiling)
         scales.append(belief.scale)
-    count = len(belief.ceiling)
+        people = belief.people - belief.people[middle].mean()
     channel = levels[:1] if levels and len(levels[0]) else ()
-    return (
-        Groups(levels, np.stack(ceilings, axis=1) if ceilings else np.zeros((count, 0))),
-        Groups(channel, np.stack(scales, axis=1) if scales else np.zeros((count, 0))),
-    )
+
+    def told(columns: list[Array]) -> Array:
+        table = np.stack(columns, axis=1) if columns else np.zeros((tried.size, 0))
+        return np.asarray(table - table[middle].mean(0))
+
+    return Groups(levels, told(ceilings), people), Groups(channel, told(scales), people)
 
 
 def _worth(

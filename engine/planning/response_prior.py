@@ -23,15 +23,18 @@ class Groups:
     """Which level of each factor a placement has, and numbers that tell of it beforehand.
 
     `levels` holds one (n,) int64 for each factor: channel, segment, and the parts of its id.
-    `covariates` (n, q) float64, each centred on 0; 0 where nothing is known.
+    `covariates` (n, q) float64, each centred on 0; 0 where nothing is known. `given` (n,) is
+    added as it is, nothing learned of it; missing: nothing.
     """
 
     levels: tuple[Array, ...]
     covariates: Array
+    given: Array | None = None
 
     def take(self, rows: Array) -> Groups:
         """The groups of some placements; levels keep their numbers."""
-        return Groups(tuple(level[rows] for level in self.levels), self.covariates[rows])
+        given = None if self.given is None else self.given[rows]
+        return Groups(tuple(level[rows] for level in self.levels), self.covariates[rows], given)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def start_effects(groups: Groups, hope: Hope) -> Effects:
 def said_of(effects: Effects, groups: Groups) -> Array:
     """What the effects say of each placement (n,)."""
     found = effects.mean + groups.covariates @ effects.slopes
+    if groups.given is not None:
+        found = found + groups.given
     for level, added in zip(groups.levels, effects.levels, strict=True):
         found = found + added[level]
     return np.asarray(found)

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.planning.response import Start
+from engine.planning.curves import Curves
+from engine.planning.response import Start, mean_curves
+from engine.planning.saturation import Posterior
 from engine.settings import Scalar, Section
 
 Array = NDArray[Any]
+NODES, MOST_TERMS = 7, 1e7
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Ground:
 class Belief:
     """The middle of ceilings and scales, and logarithms (n,) of each placement against it.
 
+    `ceiling` and `scale` are of one person; `people` is of how many there are, which both grow
+    with. `most` is what a day's people can do at most, each once; nobody counted: without end.
     `impressions` and `clicks` are usual rates: impressions for a unit of money, clicks for an
     impression, (n,).
     """
@@ -42,6 +47,8 @@ class Belief:
     start: Start
     ceiling: Array
     scale: Array
+    people: Array
+    most: Array
     impressions: Array
     clicks: Array
 
@@ -61,18 +68,54 @@ def believe(
     """
     price = _fact(channels, facts, "cost_per_mille") / 1000.0
     clicks = _fact(channels, facts, "click_rate")
-    people = np.where(np.isfinite(ground.people), ground.people, usual.people)
-    shown = np.maximum(people, 1.0) * usual.daily
-    ceiling = shown.copy()
+    counted = np.isfinite(ground.people)
+    people = np.log(np.maximum(np.where(counted, ground.people, usual.people), 1.0))
+    # Of those nobody counted nothing is known against the others but that they are alike.
+    differ = np.where(counted, people - (people[counted].mean() if counted.any() else 0.0), 0.0)
+    each = np.full(len(channels), float(usual.daily))
     if goal != "awareness":
-        ceiling = ceiling * clicks * np.where(np.isfinite(ground.suits), ground.suits, 1.0)
+        each = each * clicks * np.where(np.isfinite(ground.suits), ground.suits, 1.0)
     if goal in ("sales", "loyalty"):
-        ceiling = ceiling * usual.conversions
-    high, scale = np.log(np.maximum(ceiling, 1e-9)), np.log(shown * price)
+        each = each * usual.conversions
+    high, scale = np.log(np.maximum(each, 1e-12)), np.log(usual.daily * price)
     middle = Start(
-        float(np.exp(high.mean())), float(np.exp(scale.mean())), goal in ("sales", "loyalty")
+        float(np.exp((high + people).mean())),
+        float(np.exp((scale + people).mean())),
+        goal in ("sales", "loyalty"),
     )
-    return Belief(middle, high - high.mean(), scale - scale.mean(), 1.0 / price, clicks)
+    most = np.where(counted & (goal != "awareness"), np.exp(people) * usual.daily, np.inf)
+    return Belief(
+        middle, high - high.mean(), scale - scale.mean(), differ, most, 1.0 / price, clicks
+    )
+
+
+def within_people(ceiling: Array, scale: Array, most: Array) -> tuple[Array, Array]:
+    """Ceilings and scales (n, k) of which none passes `most` (n,), sooner saturated as they are.
+
+    The first unit of money brings as much as before.
+    """
+    part = np.minimum(1.0, most[:, None] / np.maximum(ceiling, 1e-300))
+    return ceiling * part, scale * part
+
+
+def bounded_curves(posterior: Posterior, grid: Array, most: Array) -> Curves:
+    """The mean curve of each placement for one day, within what its people can do.
+
+    A ceiling is log-normal at each point of the grid: its mean is taken over Gauss and Hermite's
+    nodes, each within `most`, so that the curve is the mean of drawn worlds. Where placements are
+    very many the ceiling's mean is all that is cut.
+    """
+    if not np.isfinite(most).any():
+        return mean_curves(posterior, grid)
+    count = NODES if posterior.ceiling.size * NODES < MOST_TERMS else 1
+    node, weight = np.polynomial.hermite_e.hermegauss(count)
+    weight = weight / weight.sum()
+    ceiling = np.exp(np.sqrt(posterior.spread)[..., None] * node)
+    ceiling *= (posterior.ceiling / (ceiling @ weight))[..., None]
+    part = np.minimum(1.0, most[:, None, None] / np.maximum(ceiling, 1e-300))
+    weights = posterior.chance[..., None] * ceiling * part * weight
+    scales = np.exp(grid)[:, None] * part
+    return Curves(weights.reshape(len(most), -1), scales.reshape(len(most), -1))
 
 
 def _fact(channels: list[str], facts: Mapping[str, Mapping[str, Scalar]], name: str) -> Array:

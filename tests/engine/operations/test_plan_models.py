@@ -70,3 +70,11 @@ def test_a_model_of_the_home_is_found(home):
     versions.promote(home, model.version)
     plan = make_plan(home, ask(results=None, product_id="p003", channels=("instagram",)))
     assert plan["model_version"] == model.version
+
+
+def test_sums_over_segments_that_share_people_are_told_as_such(home):
+    shared = {"results": None, "product_id": "p003", "channels": ("instagram",)}
+    for goal, told in (("sales", True), ("traffic", True), ("awareness", False)):
+        plan = make_plan(home, ask(goal, **shared), model=learned())
+        assert any("share people" in note for note in plan["notes"]) == told
+    assert not any("share people" in note for note in make_plan(home, ask())["notes"])
