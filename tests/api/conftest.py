@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import typer
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
@@ -158,6 +159,10 @@ class Said:
         return json.loads(self.out)
 
 
+tree = cache(typer.main.get_command)
+"""The verbs as typer lays them out: the same for every call, and most of what a short one takes."""
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Runs the command as a shell would: words in, exit code and both outputs out."""
@@ -165,6 +170,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(home: Home | Path, *words: str) -> Said:
         folder = home.root if isinstance(home, Home) else home
         monkeypatch.setattr(sys, "argv", ["mokhatab", "--home", str(folder), *words])
+        monkeypatch.setattr(typer.main, "get_command", tree)
         monkeypatch.setenv("COLUMNS", "200")
         monkeypatch.setenv("MOKHATAB_HOME", "")  # put back at the end, whatever the command sets
         monkeypatch.delenv("MOKHATAB_HOME")

@@ -57,12 +57,11 @@ def test_what_was_recorded_is_told(own: Callable[..., Asker]) -> None:
         {"purposes": ALL, "source": ""},
     ],
 )
-def test_what_is_not_clear_is_refused(own: Callable[..., Asker], body: dict[str, Any]) -> None:
-    ask = own()
-    response = put(ask, "u", **body)
+def test_what_is_not_clear_is_refused(common: Asker, body: dict[str, Any]) -> None:
+    response = put(common, "u", **body)
     assert response.status_code == 422
     assert response.json["fields"]
-    assert not ask.get("/v1/users/u/consent").json["recorded"]
+    assert not common.get("/v1/users/u/consent").json["recorded"]
 
 
 def test_a_withdrawal_holds_from_the_next_answer_of_every_process(

@@ -63,10 +63,10 @@ def test_answers_are_forgotten_in_time(own: Callable[..., Asker]) -> None:
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "é", "k" * 256, '"' + "k" * 256 + '"'])
-def test_what_is_no_key_is_refused(ask: Asker, key: str) -> None:
-    answer = ask.post("/v1/events", json=[act()], headers={"Idempotency-Key": key})
+def test_what_is_no_key_is_refused(common: Asker, key: str) -> None:
+    answer = common.post("/v1/events", json=[act()], headers={"Idempotency-Key": key})
     assert answer.status_code == 400
-    assert kept(ask) == []
+    assert kept(common) == []
 
 
 def test_fifty_at_once_under_one_key_have_one_effect(ask: Asker) -> None:
