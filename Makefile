@@ -6,8 +6,9 @@ SERVE ?= 1
 DATA ?= world
 WORKERS ?= 2
 export LIGHTFM_NO_CFLAGS := 1
-# Each worker takes one core: two that share both would wait for each other in BLAS.
-PYTEST := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# Each worker takes one core: two that share both would wait for each other in BLAS. Bytecode is
+# kept even where an environment forbids it: tests start hundreds of processes.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .PHONY: help install demo test test-slow check bench serve lock clean
 

@@ -20,7 +20,7 @@ from engine.store.home import Home
 ROOT = Path(__file__).parents[2]
 CYCLES = pytest.mark.parametrize(
     "cycles",
-    [8, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [5, pytest.param(500, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
     ids=["few", "many"],
 )
 ROWS = 50

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
 @pytest.mark.parametrize(
     "count",
-    [80, pytest.param(3400, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    [40, pytest.param(3400, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
     ids=["few", "many"],
 )
 def test_no_damage_ends_a_parser(tmp_path: Path, kind: str, count: int) -> None:

@@ -169,8 +169,10 @@ def test_a_segment_that_became_too_small_is_not_told_of(home, model):
 def test_a_channel_speaks_of_nobody_who_withdrew(home, model):
     before = audiences.best_segments(model, "product-001", channel="telegram")["segments"]
     on_channel = model.users.filter(pl.col("channels").list.contains("telegram"))[USER]
-    for user in on_channel[: on_channel.len() // 2]:
-        say(home, user, NO_SELECTION)
+    gone = pl.DataFrame(
+        [{USER: user, **NO_SELECTION, "source": "t"} for user in on_channel[: len(on_channel) // 2]]
+    )
+    assert import_consents(home, gone, now=NOW)["stored"] == gone.height
     after = audiences.best_segments(permitted_now(home, model), "product-001", channel="telegram")[
         "segments"
     ]

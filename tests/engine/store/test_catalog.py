@@ -32,6 +32,7 @@ from engine.store.consents import CONSENTS
 from engine.store.eventlog import scan_table
 from engine.store.home import Home
 from engine.store.inbox import INBOX, ORIGINS, REPLIES, Inbox, Reply, Ticket
+from tests.conftest import replayed, steps
 
 
 @pytest.fixture
@@ -39,6 +40,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("MOKHATAB_DATABASE_URL", raising=False)
     monkeypatch.delenv("MOKHATAB_PEPPER", raising=False)
     return Home(tmp_path / "home")
+
+
+@pytest.fixture(autouse=True)
+def by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere what the steps make of an empty database is replayed; here they are taken."""
+    monkeypatch.setattr("engine.store.catalog._upgrade", steps)
+
+
+def test_what_is_replayed_elsewhere_is_what_the_steps_make(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(home: Home) -> list[str]:
+        with open_catalog(home), sqlite3.connect(home.catalog) as connection:
+            found = list(connection.iterdump())
+        connection.close()
+        return found
+
+    by_steps = made(home)
+    monkeypatch.setattr("engine.store.catalog._upgrade", replayed)
+    assert made(Home(tmp_path / "other")) == by_steps
+    assert len(by_steps) > len(TABLES.tables)
 
 
 def test_head_names_the_newest_migration() -> None:
