@@ -53,7 +53,7 @@ def _head(answer: Answer, words: Wording) -> Text:
         (money, "bold"),
         f" over {counted(answer['days'], 'day')} from {answer['start']}, for {goal}\n",
         (f"{words.number(answer['expected'])} {outcome}", "bold"),
-        f" expected, {_between(answer, words)} in 4 cases of 5\n",
+        f" expected, {_between(answer, words)} in {_cases(answer)}\n",
         (words.choose("basis", answer["basis"]) + model, "dim"),
     )
 
@@ -183,6 +183,12 @@ def _proof(answer: Answer, words: Wording) -> Text:
 
 def _between(figure: dict[str, Any], words: Wording) -> str:
     return f"{words.number(figure['lower'])}–{words.number(figure['upper'])}"
+
+
+def _cases(answer: Answer) -> str:
+    """The chance that the truth lies within the interval, as people say it."""
+    share = answer["interval"]
+    return "4 cases of 5" if share == 0.8 else f"{100 * share:g} cases of 100"
 
 
 def _bar(part: float, wide: int) -> str:

@@ -252,6 +252,7 @@ class Plan(Ranged):
 class Networks(Stamped):
     product_id: str
     goal: Goal
+    country: str | None = Field(description="Whose people were looked for; None: not known")
     channels: list[Network]
 
 

@@ -107,11 +107,14 @@ def _curve(
     """The best outcome of budgets from nothing to twice the budget, each with its interval."""
     plan = material.settings["plan"]
     points = plan.curve_points if len(material.places) <= MANY_PLACES else FEW_POINTS
-    rows = []
+    rows: list[dict[str, float]] = []
+    before = np.zeros(len(material.places))
     for budget in np.unique(np.linspace(0, 2 * limits.budget, int(points)).astype(np.int64)):
         spend = np.zeros(len(material.places))
         if budget > 0:
             spend = goal.plain(with_budget(limits, int(budget))).cents / CENTS
+        # What less money reaches is reached: plans are only as near to the best as their gap.
+        spend = before = max(before, spend, key=lambda split: goal.value(split))
         _, total = goal.outcomes(spend, seed=request.seed)
         whole = goal.expected(spend)[1]
         low, high = _ends(total, np.array(whole), plan.interval)

@@ -7,17 +7,19 @@ Never: a look at data, so a limit on a placement that nobody knows is found late
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import polars as pl
 
-from engine.errors import InvalidValue
+from engine.errors import InvalidValue, shown
 
 GOALS = ("awareness", "traffic", "sales", "loyalty")
 Place = str | tuple[str, str]
 """A channel by its name, or one placement as (channel, segment_id)."""
+CURRENCY = re.compile("[A-Z]{3}")  # ISO 4217
 MOST_DAYS, MOST_MONEY = 3660, 1e12
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 
@@ -72,6 +74,8 @@ class PlanRequest:
             raise InvalidValue("start", f"{self.start} is outside {FIRST_DAY} to {LAST_DAY}")
         if self.measure not in ("sales", "revenue"):
             raise InvalidValue("measure", f"{self.measure!r} is neither sales nor revenue")
+        if self.currency is not None and not CURRENCY.fullmatch(self.currency):
+            raise InvalidValue("currency", f"{shown(self.currency)!r} is no code such as EUR")
         _share("risk", self.risk)
         if self.exploration is not None:
             _share("exploration", self.exploration)

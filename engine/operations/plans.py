@@ -19,6 +19,7 @@ from engine.operations.outlets import ground_of, hours_of
 from engine.operations.past_lift import caused
 from engine.operations.plan_forecast import Forecast, forecast
 from engine.operations.plan_inputs import Material, gather
+from engine.operations.plan_notes import closed_notes, market_notes, repeated_notes
 from engine.operations.plan_request import PlanRequest
 from engine.planning.constraints import Limits, Wishes, read_limits
 from engine.planning.rounding import CENTS, round_parts
@@ -64,7 +65,14 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
         "model_version": material.model.version if material.model else None,
         "as_of": material.model.as_of if material.model else None,
         "basis": material.basis,
-        "notes": [*material.notes, *found.notes, *_caused_notes(incremental)],
+        "notes": [
+            *material.notes,
+            *(() if request.results is None else repeated_notes(request.results)),
+            *found.notes,
+            *closed_notes(limits),
+            *market_notes(material, found.cents, request.currency),
+            *_caused_notes(incremental),
+        ],
         "allocation": _rows(material, limits, found),
         **found.totals,
         "incremental": incremental,
@@ -142,11 +150,12 @@ def _statuses(limits: Limits, found: Forecast) -> Array:
     together = np.bincount(limits.channel, cents, channels).astype(np.int64)
     full = (together == limits.channel_high) & (limits.channel_high < limits.budget)
     bare = (together == limits.channel_low) & (limits.channel_low > 0)
+    fixed = limits.locked | (full & bare)[limits.channel]
     capped = (cents == limits.high) & (limits.high < limits.budget) | full[limits.channel]
     floored = (cents == limits.low) & (limits.low > 0) | bare[limits.channel]
     return np.select(
         [
-            limits.locked,
+            fixed & (limits.locked | (cents > 0)),
             cents == 0,
             exploring,
             floored,

@@ -235,3 +235,12 @@ def test_a_plan_stores_no_rows(rich: Asker) -> None:
     before = {path for path in home.root.rglob("*") if path.is_file()}
     assert rich.post(PLANS, json=ASKED).status_code == 200
     assert {path for path in home.root.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(("what", "name"), [("channels", "Networks"), ("schedule", "Schedule")])
+def test_answers_hold_what_the_description_promises_and_no_more(
+    ask: Asker, what: str, name: str
+) -> None:
+    described = ask.get("/openapi.json").json["components"]["schemas"][name]
+    answer = ask.get(f"/v1/products/product-003/{what}").json
+    assert set(described["required"]) <= set(answer) <= set(described["properties"])
