@@ -41,8 +41,8 @@ def test_no_damage_ends_a_parser(tmp_path: Path, kind: str, count: int) -> None:
 
 
 def test_a_table_with_very_many_columns_is_refused(tmp_path: Path) -> None:
-    names = [f"c{number}" for number in range(200_000)]
-    (tmp_path / "wide.csv").write_text(",".join(names) + "\n" + "," * 199_999 + "\n")
+    names = [f"c{number}" for number in range(50_000)]
+    (tmp_path / "wide.csv").write_text(",".join(names) + "\n" + "," * 49_999 + "\n")
     few = [pl.Series(name, [1]) for name in names[:5000]]
     pl.DataFrame(few).write_parquet(tmp_path / "wide.parquet")
     for name in ("wide.csv", "wide.parquet"):

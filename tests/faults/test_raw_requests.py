@@ -51,7 +51,7 @@ def key(home: Home) -> str:
     return create_key(home, name="tests", scopes=SCOPES)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def warmed(server: Served, key: str) -> None:
     """What every process loads with its first request is no fault's doing."""
     for _ in range(8):

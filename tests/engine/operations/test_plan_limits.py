@@ -18,8 +18,17 @@ def home(tmp_path) -> Home:
     return Home(tmp_path)
 
 
-@pytest.mark.parametrize("exploration", [0.0, 0.4])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "exploration"),
+    [
+        (WAYS[0], 0.4),
+        (WAYS[1], 0.0),
+        (WAYS[2], 0.4),
+        pytest.param(WAYS[0], 0.0, marks=pytest.mark.slow),
+        pytest.param(WAYS[1], 0.4, marks=pytest.mark.slow),
+        pytest.param(WAYS[2], 0.0, marks=pytest.mark.slow),
+    ],
+)
 def test_starts_are_kept_for_reach_and_for_bad_cases_too(home, way, exploration):
     plan = make_plan(
         home, ask(starts=EVERY | {"channel-3": 1900.0}, exploration=exploration, **way)
