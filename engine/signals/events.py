@@ -13,7 +13,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from engine import frames
@@ -209,9 +208,8 @@ def _each_once(
     against = later.filter(~pl.col(AGREES))
     named = map(names_first, numbers.gather(rows.gather(against[FIRST])))
     told = reasons.scatter(rows.gather(against[PLACE]), pl.Series(named, dtype=pl.String))
-    stays = np.ones(good.height, bool)
-    stays[later[PLACE]] = False
-    return good.filter(pl.Series(stays)), told
+    stays = pl.repeat(True, good.height, dtype=pl.Boolean, eager=True).scatter(later[PLACE], False)
+    return good.filter(stays), told
 
 
 def _typed(frame: pl.DataFrame, latest: datetime) -> pl.DataFrame:
