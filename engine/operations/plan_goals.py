@@ -128,9 +128,17 @@ class Goal:
         return each, np.array([self.crowd.reached(one) for one in missed])
 
     def funnel(self, spend: Array) -> tuple[Array, Array]:
-        """Impressions and clicks (n,) that the money buys at middle rates."""
+        """Impressions and clicks (n,) of the money, by the goal's own curves where it counts them.
+
+        Else at middle rates; never more clicks than impressions.
+        """
         impressions = spend * self.rates[0].rate
-        return impressions, impressions * self.rates[1].rate
+        if self.crowd is not None:
+            impressions = self.curves.value(spend)
+        clicks = impressions * self.rates[1].rate
+        if self.unit == UNITS["traffic"]:
+            clicks = self.curves.value(spend)
+        return np.maximum(impressions, clicks), clicks
 
 
 def read_goal(material: Material, request: PlanRequest) -> Goal:

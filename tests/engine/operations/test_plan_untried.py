@@ -64,6 +64,14 @@ def test_nobody_untried_acts_more_than_once_each_day(home, basis, exploration):
         assert row["expected"] <= most * days
 
 
+@pytest.mark.parametrize("basis", [None, to_everybody()], ids=["prior", "mixed"])
+def test_clicks_of_a_row_are_those_that_are_expected_of_it(home, basis):
+    plan = make_plan(home, ask("traffic", results=basis, product_id="p003"), model=learned())
+    for row in plan["allocation"]:
+        assert row["clicks"] == pytest.approx(row["expected"])
+        assert row["clicks"] <= row["impressions"]
+
+
 def test_the_mean_within_people_is_that_of_drawn_worlds():
     """Cut at what people can do, curves and draws still tell of the same."""
     random = np.random.default_rng(5)
