@@ -67,8 +67,7 @@ def read_limits(places: list[tuple[str, str]], budget: float, wishes: Wishes) ->
     channels = sorted({channel for channel, _ in places})
     code = {name: at for at, name in enumerate(channels)}
     row = {place: at for at, place in enumerate(places)}
-    total = _budget(budget)
-    count = len(places)
+    total, count = _budget(budget), len(places)
     boxes = {
         kind: (np.full(count, usual, np.int64), np.full(len(channels), usual, np.int64))
         for kind, usual in (("low", 0), ("high", total), ("start", 0))
@@ -101,14 +100,18 @@ def read_limits(places: list[tuple[str, str]], budget: float, wishes: Wishes) ->
         (tuple("/".join(place) for place in places), tuple(channels)),
         locked,
     )
+    return _startable(limits)
+
+
+def _startable(limits: Limits) -> Limits:
+    """Settled limits, refused where starts alone leave nobody on."""
     settled = settle_limits(limits)
-    if not room_of(settled) and room_of(limits):
+    if not _room(settled) and _room(limits):
         raise nothing_starts(limits)
     return settled
 
 
-def room_of(limits: Limits) -> int:
-    """Cents that all placements together may have at most."""
+def _room(limits: Limits) -> int:
     sums = np.bincount(limits.channel, limits.high, limits.channel_high.size)
     return int(np.minimum(sums, limits.channel_high).sum())
 
