@@ -210,12 +210,11 @@ def test_two_retrains_at_once_are_refused(copied_home: Any) -> None:
     assert champion(home) == before
 
 
-def test_only_the_newest_versions_stay_and_the_champion_always(tmp_path: Any) -> None:
-    home = tiny_home(tmp_path / "home")
+def test_only_the_newest_versions_stay_and_the_champion_always(copied_home: Any) -> None:
+    home = copied_home()
     override = home.root / "configs" / "training.toml"
     override.write_text("[models]\nkeep = 1\n")
-    first = retrain(home).version
-    home.champion.write_text(first + "\n")
+    first = champion(home)
     seen = [first]
     for seed in (1, 2):
         seen.append(retrain(home, seed=seed).version)
