@@ -23,10 +23,11 @@ from api import (
     people,
     persuasion,
     planning,
+    reach,
+    registry,
     reports,
     tuning,
 )
-from api.registry import compact, keys, models
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
 from api.texts import text
 
@@ -40,12 +41,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-app.add_typer(models, name="models")
-app.add_typer(keys, name="keys")
-for room in (members, people, accounts, planning, campaigns, persuasion, tuning, attribution):
+ROOMS = (registry, members, people, accounts, planning, campaigns, persuasion, tuning, attribution)
+for room in (*ROOMS, reach):
     room.register(app)
 reports.register(app, campaigns.campaign)
-app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)
 app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]

@@ -118,3 +118,10 @@ def compact(context: typer.Context, as_json: Json = False) -> None:
     from engine.operations.intake import compact as move
 
     say({"moved": move(home_of(context))}, as_json, printing.moved)
+
+
+def register(app: typer.Typer) -> None:
+    """Puts these verbs into the command."""
+    app.add_typer(models, name="models")
+    app.add_typer(keys, name="keys")
+    app.command(epilog="Retrain and ingest do it first; this keeps the inbox short.")(compact)

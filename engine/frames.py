@@ -22,6 +22,7 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 USER, PRODUCT, CHANNEL, SEGMENT = "user_id", "product_id", "channel", "segment_id"
 NAME, TAGS, KIND, RULE, REASON = "name", "tags", "kind", "rule", "reason"
 FOLLOWER, FOLLOWEE = "follower_id", "followee_id"
+CHANCE = "chance"
 ACCOUNT, SENIORITY, INDUSTRY, REGION = "account_id", "seniority", "industry", "region"
 # an act
 EVENT, ACTION, AT = "event_id", "action", "occurred_at"

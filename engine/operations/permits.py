@@ -197,6 +197,18 @@ def may_be_embedded(home: Home, ids: list[str]) -> list[str]:
     return [id for id in ids if said.get(id, agreed)]
 
 
+def may_be_named(home: Home, ids: pl.Series) -> pl.Series:
+    """Boolean, one for each id: whether this person may be addressed, known to a model or not."""
+    agreed = agreed_by_default(home, SELECT)
+    allowed = pl.Series("allowed", [agreed], pl.Boolean).new_from_index(0, ids.len())
+    if has_records(home):
+        with open_catalog(home) as catalog:
+            said = read_consents(catalog).select(USER, holds(SELECT).alias("said"))
+        asked = ids.alias(USER).to_frame().join(said, on=USER, how="left", maintain_order="left")
+        allowed = asked["said"].fill_null(agreed)
+    return allowed & ~forgotten(home, ids, anew=True)
+
+
 def withheld_ids(model: Model, ids: list[str]) -> set[str]:
     """Of these ids, those whom the model knows and who may not be addressed."""
     if model.withheld is None or not ids:
