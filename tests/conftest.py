@@ -1,4 +1,4 @@
-"""New databases of business records are laid out once in a process, and by its statements after.
+"""For all tests: databases laid out once in a process, examples that may take their time.
 
 In: nothing. Out: what the steps of `engine.store.migrations` make of a database that is empty.
 Never: another way from an older shape to the newest; those steps are always taken themselves.
@@ -11,9 +11,14 @@ from functools import cache, wraps
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 from sqlalchemy.engine import Connection
 
 from engine.store import catalog
+
+# That a busy machine took long for one example says nothing of what is tested.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 steps = catalog._upgrade
 
