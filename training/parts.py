@@ -284,8 +284,8 @@ def fit_ties(pairs: Pairs, recipe: Recipe, seed: int, ties: sparse.csr_array) ->
     """How many of those whom a user follows, or is followed by, like a product.
 
     Counts over the root of the number of friends, so that many friends say more than one, but not
-    many times more; popular products are tempered as in the neighbourhoods. The spectrum smooths
-    towards products that the same circles like.
+    many times more; popular products are tempered as in the neighbourhoods. The spectrum, shrunk by
+    σ² / (σ² + ridge), smooths towards products that the same circles like.
     """
     settings = recipe["neighbourhood"]
     ties = _thinned(ties, pairs.likes, seed)
@@ -299,7 +299,7 @@ def fit_ties(pairs: Pairs, recipe: Recipe, seed: int, ties: sparse.csr_array) ->
     left, values, right = spectrum(counted, settings.rank, seed)
     return Part(
         "ties",
-        (left * values).astype(np.float32),
+        (left * (values**3 / (values**2 + settings.ties_ridge))).astype(np.float32),
         (right * popular[:, None]).astype(np.float32),
     )
 

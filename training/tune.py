@@ -131,7 +131,7 @@ def _key(task: Any, recipe: Recipe) -> str:
     name = arguments.get("kind", work.__name__.removeprefix("fit_"))
     values = dict(recipe[SECTION_OF[name]].values)
     if SECTION_OF[name] == "neighbourhood":
-        own = "likes_ridge" if name == "ties" else f"{name}_ridge"
+        own = f"{name}_ridge"
         values = {key: value for key, value in values.items() if key == own or "ridge" not in key}
     return f"{name} {arguments.get('copy')} {sorted(values.items())}"
 
