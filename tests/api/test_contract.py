@@ -209,6 +209,7 @@ def test_answers_are_as_the_text_says(own: Callable[..., Asker], mode: Generatio
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_many_answers_are_as_the_text_says(own: Callable[..., Asker], mode: GenerationMode) -> None:
     assert _hold(own(UNLIMITED), mode, 500) > 2000
