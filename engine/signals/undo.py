@@ -36,23 +36,31 @@ def live_events(events: pl.LazyFrame, *, distinct: bool = False) -> pl.LazyFrame
 
 def unfollows(events: pl.LazyFrame) -> pl.LazyFrame:
     """user_id, target_user_id, occurred_at of every `undo` that names a person and no other act."""
-    undos = events.filter(
-        (pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null() & pl.col(TARGET).is_not_null()
-    )
-    found = undos.select(USER, pl.col(OBJECT, TARGET).cast(pl.String), AT).collect()
+    return _of_persons(_undos(events), events).lazy()
+
+
+def _undos(events: pl.LazyFrame) -> pl.DataFrame:
+    about = [pl.col(name).cast(pl.String) for name in (OBJECT, TARGET)]
+    undone = (pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null()
+    return events.filter(undone).select(USER, *about, AT).collect()
+
+
+def _of_persons(undos: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
+    found = undos.filter(pl.col(TARGET).is_not_null())
     if not found.is_empty():  # else the log would be read once more for nothing
         others = events.filter(pl.col(ACTION) != FOLLOW).select(USER, pl.col(EVENT).alias(OBJECT))
         found = found.lazy().join(others, on=[USER, OBJECT], how="anti").collect()
-    return found.lazy().select(USER, TARGET, AT)
+    return found.select(USER, TARGET, AT)
 
 
 def _taken_back(events: pl.LazyFrame) -> pl.DataFrame:
     """user_id, event_id of acts that were taken back, each once."""
-    undone = (pl.col(ACTION) == UNDO) & pl.col(OBJECT).is_not_null()
-    named = events.filter(undone).select(USER, pl.col(OBJECT).alias(EVENT)).unique().collect()
-    if not {AT, TARGET} <= set(events.collect_schema().names()):
+    missing = {AT, TARGET} - set(events.collect_schema().names())
+    undos = _undos(events.with_columns(pl.lit(None).alias(name) for name in missing))
+    named = undos.select(USER, pl.col(OBJECT).alias(EVENT)).unique()
+    if missing:
         return named
-    last = unfollows(events).group_by(USER, TARGET).agg(pl.col(AT).max().alias("until")).collect()
+    last = _of_persons(undos, events).group_by(USER, TARGET).agg(pl.col(AT).max().alias("until"))
     if last.is_empty():
         return named
     follows = events.filter(pl.col(ACTION) == FOLLOW)
