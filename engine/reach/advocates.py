@@ -84,14 +84,15 @@ def choose(
     while True:
         cover = Cover(chosen, weights, len(graph))
         rows, gains, best = cover.greedy(wanted)
-        best = cover.tightened(wanted, rows, best)
-        met = meets(judged, rows, len(graph))
+        met, last = meets(judged, rows, len(graph)), 2 * len(chosen) > effort.most
         signs = np.sign(weights[judged.roots])
         least = _least(met, signs, surety)
+        enough = None if last else _enough(least * len(chosen), effort.proof, surety)
+        best = cover.tightened(wanted, rows, best, enough)
         most = (sqrt(best + surety / 2) + sqrt(surety / 2)) ** 2 / len(chosen)
         proof = max(0.0, min(1.0, least / most)) if most > 0 else 0.0
         tick(len(chosen) + len(judged), proof)
-        if proof >= effort.proof or 2 * len(chosen) > effort.most:
+        if proof >= effort.proof or last:
             break
         chosen = chosen.joined(drawn.more(len(chosen)))
         judged = judged.joined(drawn.more(len(judged)))
@@ -149,6 +150,14 @@ def _least(met: Array, signs: Array, surety: float) -> float:
     low = max(sqrt(good + 2 * surety / 9) - sqrt(surety / 2), 0.0) ** 2 - surety / 18
     high = (sqrt(bad + surety / 2) + sqrt(surety / 2)) ** 2 if (signs < 0).any() else 0.0
     return (max(low, 0.0) - high) / met.size
+
+
+def _enough(least: float, proof: float, surety: float) -> float:
+    """The bound, in sets, under which so much is proven of the best possible."""
+    if proof <= 0:
+        return float("inf")
+    root = sqrt(max(least, 0.0) / proof) - sqrt(surety / 2)
+    return max(root, 0.0) ** 2 - surety / 2
 
 
 def _interval(values: Array, level: float) -> tuple[float, float, float]:

@@ -85,7 +85,7 @@ class Cover:
         best = min(best, covered + _at_most(np.where(free, bright, 0), wanted)[0])
         return np.array(rows, np.int64), np.array(gains, np.float64), best
 
-    def tightened(self, wanted: Wanted, rows: Array, best: float) -> float:
+    def tightened(self, wanted: Wanted, rows: Array, best: float, enough: float | None) -> float:
         """At most how many sets any choice could cover, by prices on the sets.
 
         For prices y from 0 to 1 a choice covers at most Σ (1 − y) and the prices of the sets that
@@ -97,11 +97,15 @@ class Cover:
             wanted: who may be asked, how many, for how much.
             rows: who was chosen; what they cover tells how far prices can go.
             best: a bound that is known, returned where none is found below it.
+            enough: a bound below which none is looked for; nor is any where it lies below what is
+                covered, which none can reach. None: as low a one as is found.
         """
         bright = np.flatnonzero(self._worth > 0)
-        members, entry = self._members(bright)
-        often = self._times(members, entry, bright.size, _among(rows, self._people))
+        often = self._times(_among(rows, self._people))[bright]
         covered = float((often > 0).sum())
+        if enough is not None and (best <= enough or enough < covered):
+            return best
+        members, entry = self._members(bright)
         prices = np.where(often > 0, 0.3 / np.maximum(often, 1), 1.0)
         length, stalled = 1.0, 0
         for _ in range(STEPS):
@@ -112,19 +116,22 @@ class Cover:
             best = min(best, bound)
             if stalled == 5:
                 length, stalled = length * 0.6, 0
-            if best <= covered * (1 + ENOUGH) or length < ENOUGH:
+            if best <= max(enough or 0.0, covered * (1 + ENOUGH)) or length < ENOUGH:
                 break
-            slope = self._times(members, entry, bright.size, shares) - 1
+            slope = self._times(shares)[bright] - 1
             fixed = ((prices <= 0) & (slope > 0)) | ((prices >= 1) & (slope < 0))
             slope[fixed] = 0
             step = length * (bound - covered) / max(float(slope @ slope), 1.0)
             prices = np.clip(prices - step * slope, 0, 1)
         return best
 
-    @staticmethod
-    def _times(members: Array, entry: Array, sets: int, shares: Array) -> Array:
-        """(sets,) how many of the chosen are in each."""
-        return np.bincount(entry, weights=shares[members], minlength=sets)
+    def _times(self, shares: Array) -> Array:
+        """(sets,) how many of the chosen are in each, by what share of each is chosen."""
+        people = np.flatnonzero(shares)
+        parts = [self._of[self._starts[one] : self._starts[one + 1]] for one in people]
+        of = np.concatenate([*parts, self._of[:0]])
+        weights = np.repeat(shares[people], [part.size for part in parts])
+        return np.bincount(of, weights=weights, minlength=len(self._sets))
 
     def _members(self, sets: Array) -> tuple[Array, Array]:
         """Everybody in these sets, and the place of the set that each is in."""
