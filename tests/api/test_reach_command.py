@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from engine.operations.consent import record_consent
+from engine.operations.erasure import erase_user
 from engine.store.eventlog import add_follows
 from engine.store.home import Home
 from tests.api.conftest import Said
@@ -48,6 +49,15 @@ def test_ties_of_the_home_are_taken_and_who_withdrew_is_not_named(run: Run, tmp_
     record_consent(home, "a", source="test", now=NOW, gpc=True)
     told = run(home, "reach", "--seeds", "1", "--json").json
     assert (told["seeds"], told["expected_reach"]) == (["b"], pytest.approx(21, rel=0.1))
+
+
+def test_who_was_erased_is_not_named_though_a_file_names_them(run: Run, tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "h"), tmp_path / "ties.parquet"
+    STARS.write_parquet(file)
+    erase_user(home, "a", now=NOW)
+    told = run(home, "reach", "--graph", str(file), "--seeds", "9", "--json").json
+    assert told["seeds"][0] == "b"
+    assert "a" not in told["seeds"]
 
 
 def test_people_read_a_table_with_interval_and_proof(run: Run, tmp_path: Path) -> None:

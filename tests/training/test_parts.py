@@ -253,6 +253,22 @@ def test_friends_of_likers_rank_above_friends_of_nobody():
     assert not part.users[np.asarray(ties.sum(1)).ravel() == 0].any()
 
 
+def test_what_friends_like_is_smoothed_by_its_ridge():
+    """The stronger the ridge, the less is left beside what all circles like."""
+    pairs = pairs_of(tasteful(60, 12))
+    rng = np.random.default_rng(4)
+    circle = pairs.users.to_list()
+    followed = [circle[at] for at in rng.integers(0, 60, 300)]
+    follows = pl.DataFrame({"follower_id": circle * 5, "followee_id": followed})
+    ties = tie_matrix(follows, pairs.users)
+    left = []
+    for ridge in (0.01, 10.0, 1000.0):
+        part = fit_ties(pairs, recipe(neighbourhood__ties_ridge=ridge), 0, ties)
+        values = np.linalg.svd(part.users, compute_uv=False)
+        left.append(values[1] / values[0])
+    assert left[0] > left[1] > left[2]
+
+
 def test_friends_who_like_nothing_say_nothing():
     opinions = tasteful(40, 6)
     opinions[:2] = -1
