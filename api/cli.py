@@ -15,21 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api import (
-    accounts,
-    attribution,
-    campaigns,
-    members,
-    people,
-    persuasion,
-    planning,
-    reach,
-    registry,
-    reports,
-    tuning,
-)
+from api import verbs
 from api.terminal import Json, Place, an_id, console, fail, home_of, say, some_ids
-from api.texts import text
 
 # what takes long to import is imported by the verb that needs it: help must come at once
 
@@ -41,11 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-ROOMS = (registry, members, people, accounts, planning, campaigns, persuasion, tuning, attribution)
-for room in (*ROOMS, reach):
-    room.register(app)
-reports.register(app, campaigns.campaign)
-app.command(epilog="Example: mokhatab text --task intent --predict t.csv --out read.csv")(text)
+verbs.register(app)
 
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Product = Annotated[str, typer.Argument(help="The product's id.", callback=an_id)]
