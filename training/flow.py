@@ -57,6 +57,7 @@ from training.recipe import Recipe, load_recipe
 from training.report import steps, summary
 from training.said import read_said, with_wishes
 from training.warm import load_fitted, save_fitted
+from training.word import learn_word
 
 Part = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Takes events and gives those of them that are learned from."""
@@ -97,6 +98,8 @@ class Material:
     pairs: Pairs
     features: Features
     source: Source
+    acts: pl.LazyFrame
+    """Those of people who agreed and are not held, as they are in the log."""
 
 
 def retrain(
@@ -122,7 +125,7 @@ def retrain(
         retune_when_due(home, seed)
         material = gather(home, recipe, seed)
         start = load_fitted(home, champion(home)) if warm and versions(home) else {}
-        total = 2 * len(plan_parts(material.pairs, material.features, recipe, seed)) + 4
+        total = 2 * len(plan_parts(material.pairs, material.features, recipe, seed)) + 5
         with steps(console, "retrain", total) as tick:
             tick("evidence")
             learned = learn(
@@ -148,7 +151,7 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
     """
     change, erasures = version(home)["events"], newest_erasure(home)
     events, held = hold_out(home, consented(home, scan_events(home), PROFILE))
-    events = only(events) if only else events
+    acts = events = only(events) if only else events
     as_of = events.select(pl.col(AT).max()).collect().item()
     if as_of is None:
         raise NothingToLearn("no events yet: run `mokhatab ingest EVENTS`")
@@ -181,6 +184,7 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
         pairs,
         _features(attributes, products, _follows(home, events), pairs, recipe),
         Source(users, products, window, as_of, seed, _accounts(home, users)),
+        acts,
     )
 
 
@@ -252,11 +256,14 @@ def _publish(
 
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
     model = build_model(version, learned, material.pairs, material.source, recipe, home)
-    model = replace(model, targeting=aim_products(home, model, seed=material.source.seed))
+    seed = material.source.seed
+    word = learn_word(home, material.acts, model.users[USER], seed=seed)
+    tick("word of mouth")
+    model = replace(model, targeting=aim_products(home, model, seed=seed), word=word)
     tick("segments")
     before = _champion(home)
     verdicts = judge_challenger(
-        model, before, learned.judged.by_product, settings["gate"], seed=material.source.seed
+        model, before, learned.judged.by_product, settings["gate"], seed=seed
     )
     unchanged = _unchanged(model, before, settings["gate"]) if before else None
     held = material.source.window["held_out"]

@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
+
 from engine.errors import ArtefactCorrupt, InvalidValue
 from engine.frames import PRODUCT, USER
 from engine.operations.lookup import user_rows
@@ -81,15 +83,20 @@ def _from_models(home: Home, catalog: Catalog, user: str) -> dict[str, str]:
             continue
         rows, _ = user_rows(model, [user])
         place = _as_product(home, model, user)
-        if not rows.size and place is None:
+        tied = _has_ties(model, user)
+        if not rows.size and place is None and not tied:
             versions.note(home, version, erasures=forgotten.marks(catalog)[1])
             continue
-        left = without_users(model, rows)
+        left = without_users(model, rows, named=pl.Series([user] if tied else [], dtype=pl.String))
         left = left if place is None else without_product(left, place)
         rewritten[version] = _rewritten(home, catalog, left)
     if corrupt is not None:
         raise corrupt
     return rewritten
+
+
+def _has_ties(model: Model, user: str) -> bool:
+    return model.word is not None and model.word.people[USER].index_of(user) is not None
 
 
 def _as_product(home: Home, model: Model, user: str) -> int | None:
@@ -168,5 +175,7 @@ def without_erased(home: Home, model: Model) -> Model:
     if newest == model.window.get("erasures", 0):
         return model
     gone = forgotten.forgotten(home, model.users[USER], anew=True).arg_true().to_numpy()
-    left = without_users(model, gone)
+    tied = model.word.people[USER] if model.word else pl.Series([], dtype=pl.String)
+    named = tied.filter(forgotten.forgotten(home, tied))
+    left = without_users(model, gone, named=named)
     return replace(left, window=left.window | {"erasures": newest})

@@ -23,12 +23,13 @@ from engine.errors import ArtefactCorrupt
 from engine.store.files import sync_folder
 from engine.store.home import Home
 from engine.store.mapping import lay_table, map_table
+from engine.store.soundness import refuse_mismatch, refuse_unfit
 from engine.store.versions import VERSION, champion, read_manifest
 from engine.store.withheld import Withheld
+from engine.store.word import FRAMES as WORD_FRAMES
+from engine.store.word import NAMED, Word, word_from, word_parts
 
 Array = NDArray[Any]
-LARGEST = 1e6
-"""No ingredient of a score may exceed this; beyond it a fit has diverged."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,13 @@ class Model:
     as_of: str = ""
     targeting: pl.DataFrame | None = None  # tuned, see `engine.operations.targeting`
     accounts: pl.DataFrame | None = None  # where users work, sorted by account_id
+    word: Word | None = None  # who passes on whose word; None where nobody follows anybody
     withheld: Withheld | None = None  # never on disk: who answers puts it beside what it mapped
 
 
 _FRAMES = ("users", "products", "segments", "best", "curves", "holdout")
 _OPTIONAL = ("targeting", "accounts")
+_MAYBE = (*_OPTIONAL, *(f"{NAMED}{name}" for name in WORD_FRAMES))
 
 
 def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
@@ -136,15 +139,17 @@ def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
         "holdout": model.holdout,
     }
     maybe = {name: getattr(model, name) for name in _OPTIONAL}
-    return arrays, frames | {name: frame for name, frame in maybe.items() if frame is not None}
+    frames |= {name: frame for name, frame in maybe.items() if frame is not None}
+    word_arrays, word_frames = word_parts(model.word)
+    return arrays | word_arrays, frames | word_frames
 
 
 def save(home: Home, model: Model) -> Path:
     """Writes the model into a staging folder, syncs it, and renames it to its version.
 
     Raises:
-        ArtefactCorrupt: an array is not finite, exceeds `LARGEST`, or has another number of rows
-            than the table it belongs to.
+        ArtefactCorrupt: an array is not finite, exceeds what a fit can give, or has another
+            number of rows than the table it belongs to.
     """
     if not VERSION.match(model.version):
         raise ArtefactCorrupt(model.version, "a version is 1 to 64 letters, digits, _ or -")
@@ -154,7 +159,7 @@ def save(home: Home, model: Model) -> Path:
     staging.mkdir()
     try:
         arrays, frames = _parts(model)
-        _refuse_unfit(model, arrays)
+        refuse_unfit(model, arrays)
         files: dict[str, dict[str, Any]] = {}
         for name, array in arrays.items():
             path = staging / f"{name}.npy"
@@ -190,47 +195,6 @@ def save(home: Home, model: Model) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return target
-
-
-def _refuse_unfit(model: Model, arrays: dict[str, Array]) -> None:
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ArtefactCorrupt(name, "holds values that are not finite")
-        if array.dtype.kind == "f" and array.size and float(np.abs(array).max()) > LARGEST:
-            raise ArtefactCorrupt(name, f"holds values beyond {LARGEST:g}: the fit has diverged")
-    _refuse_mismatch(model)
-
-
-def _refuse_mismatch(model: Model) -> None:
-    users, products = model.users.height, model.products.height
-    expected = {"embeddings": (model.embeddings.shape[0], users)}
-    for name, head in (("interest", model.interest), ("probability", model.probability)):
-        expected[f"{name}_products"] = (head.products.shape[0], products)
-        expected[f"{name}_product_terms"] = (head.product_terms.shape[0], products)
-        expected[f"{name}_user_terms"] = (head.user_terms.shape[0], users)
-        if head.products.shape[1] != model.embeddings.shape[1]:
-            raise ArtefactCorrupt(f"{name}_products", "has another width than the embeddings")
-    expected["segment_offsets"] = (
-        model.segments.offsets.shape[0],
-        model.segments.table.height + 1,
-    )
-    expected["seen_offsets"] = (model.seen.offsets.shape[0], products + 1)
-    for name, (found, wanted) in expected.items():
-        if found != wanted:
-            raise ArtefactCorrupt(name, f"has {found} rows where {wanted} belong")
-    _refuse_unfit_pairs(model.seen, users)
-
-
-def _refuse_unfit_pairs(seen: Seen, users: int) -> None:
-    offsets, rows = seen.offsets, seen.users
-    if offsets[0] != 0 or offsets[-1] != rows.size or (np.diff(offsets) < 0).any():
-        raise ArtefactCorrupt("seen_offsets", "does not lead from the first pair to the last")
-    if rows.size and int(rows.max()) >= users:
-        raise ArtefactCorrupt("seen_users", "names users who are not in the table")
-    rising = rows[1:] > rows[:-1]
-    rising[offsets[(offsets > 0) & (offsets < rows.size)] - 1] = True  # a product begins anew
-    if not rising.all():
-        raise ArtefactCorrupt("seen_users", "does not rise inside each product")
 
 
 def _digest(path: Path) -> str:
@@ -275,13 +239,13 @@ def open_model(home: Home, version: str | None = None) -> Model:
         for name, content in manifest["files"].items()
         if name.endswith(".npy")
     }
-    more = [name for name in _OPTIONAL if f"{name}.arrow" in manifest["files"]]
+    more = [name for name in _MAYBE if f"{name}.arrow" in manifest["files"]]
     frames = {name: _table(folder / f"{name}.arrow") for name in (*_FRAMES, *more)}
     try:
         model = _assemble(manifest, arrays, frames)
     except KeyError as error:
         raise ArtefactCorrupt(f"models/{version}", f"lacks {error}") from error
-    _refuse_mismatch(model)
+    refuse_mismatch(model)
     return model
 
 
@@ -325,6 +289,7 @@ def _assemble(
         as_of=manifest["as_of"],
         targeting=frames.get("targeting"),
         accounts=frames.get("accounts"),
+        word=word_from(arrays, frames),
     )
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.frames import NAME, PRODUCT, REASON, RULE, SEGMENT, SIZE
+from engine.frames import NAME, PRODUCT, REASON, RULE, SEGMENT, SIZE, USER
 from engine.store.artefacts import Head, Model, Seen, Segments
+from engine.store.word import without_people
 
 Array = NDArray[Any]
 PRODUCT_ROW = "product"
@@ -25,7 +26,7 @@ GONE = "(erased)"
 """In words, in the place of an id that was taken out."""
 
 
-def without_users(model: Model, rows: Array) -> Model:
+def without_users(model: Model, rows: Array, *, named: pl.Series | None = None) -> Model:
     """Takes people out of every array and table; row numbers close up.
 
     What was learned from many, such as embeddings of products, counts and curves, stays.
@@ -33,14 +34,19 @@ def without_users(model: Model, rows: Array) -> Model:
     Args:
         model: as it was mapped.
         rows: rising row numbers.
+        named: ids of more people, whom the model knows by their ties only.
     """
-    if not rows.size:
+    gone = model.users[USER].gather(rows)
+    gone = gone if named is None else pl.concat([gone, named.cast(pl.String).alias(USER)])
+    if gone.is_empty():
         return model
     stays = np.ones(model.users.height, bool)
     stays[rows] = False
     renumbered = np.cumsum(stays) - 1
+    users = model.users.filter(pl.Series(stays))
     left = {
-        "users": model.users.filter(pl.Series(stays)),
+        "users": users,
+        "word": without_people(model.word, gone, users[USER]),
         "embeddings": np.asarray(model.embeddings)[stays],
         "interest": _head(model.interest, stays),
         "probability": _head(model.probability, stays),

@@ -1,0 +1,73 @@
+"""The graph of who passes on whose word, as a model keeps it.
+
+In: a model. Out: the graph of all channels or of one, over the arrays that the model maps.
+Never: a graph made twice for the same model, or a copy of its ties where all channels are asked.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InvalidValue, UnknownEntity
+from engine.frames import CHANNEL, USER
+from engine.reach.graph import Graph, Rows
+from engine.store.artefacts import Model
+from engine.store.word import Word
+
+Array = NDArray[Any]
+
+_graphs: dict[tuple[int, str | None], tuple[weakref.ref[Word], Graph]] = {}
+
+
+def word_graph(model: Model, channel: str | None = None) -> Graph:
+    """Who passes on whose word: people in the order of `word_of(model).people`.
+
+    It is kept as long as the model's arrays live. Chances are those of good word; where everybody
+    hears on all channels, of anything that is said on any.
+
+    Args:
+        model: as it was opened.
+        channel: only what is said there; None: on all channels together.
+
+    Raises:
+        InvalidValue: the model knows of no ties.
+        UnknownEntity: nobody was seen to pass on word on this channel.
+    """
+    word = word_of(model)
+    key = (id(word), channel)
+    found = _graphs.get(key)
+    if found is None or found[0]() is not word:
+        watch = weakref.ref(word, lambda _: _graphs.pop(key, None))
+        found = (watch, Graph(word.people[USER], _rows(word, channel)))
+        _graphs[key] = found
+    return found[1]
+
+
+def word_of(model: Model) -> Word:
+    """What a model knows of ties.
+
+    Raises:
+        InvalidValue: it knows of none.
+    """
+    if model.word is None:
+        raise InvalidValue(
+            "graph",
+            "is missing: nobody follows anybody or passes on their word in this model; "
+            "ingest --follows, or shares with their target_user_id, and retrain",
+        )
+    return model.word
+
+
+def _rows(word: Word, channel: str | None) -> Rows:
+    if channel is None:
+        return Rows(word.starts, word.others, word.chances)
+    try:
+        ties, factors = word.entries(channel)
+    except KeyError:
+        raise UnknownEntity("channel", channel, tuple(word.channels[CHANNEL][:5])) from None
+    starts = np.searchsorted(ties, word.starts)
+    return Rows(starts, word.others[ties], np.minimum(word.chances[ties] * factors, 1))

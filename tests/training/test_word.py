@@ -1,0 +1,149 @@
+"""Who passes on whose word, from the log to a model and back: consent, order, erasure."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.errors import InvalidValue
+from engine.frames import FOLLOWEE, FOLLOWER, USER
+from engine.operations.consent import record_consent
+from engine.operations.erasure import erase_user
+from engine.operations.word import word_graph
+from engine.store import eventlog
+from engine.store.artefacts import Model, open_model, save
+from engine.store.eventlog import scan_events
+from engine.store.home import Home
+from engine.store.versions import champion
+from engine.store.word import Word
+from tests.training.planted import events_like, quick_home, tasteful
+from training.flow import retrain
+from training.word import learn_word
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+OUTSIDER = "known by ties alone"
+REFUSER = "u00007"
+
+
+def follows(people: list[str]) -> pl.DataFrame:
+    """A chain, a star around the first, and somebody whom only ties know."""
+    chain = list(zip(people[1:], people[:-1], strict=True))
+    star = [(person, people[0]) for person in people[2:30]]
+    rows = [*chain, *star, (people[5], OUTSIDER), (OUTSIDER, people[6])]
+    return pl.DataFrame(rows, schema=[FOLLOWER, FOLLOWEE], orient="row")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = quick_home(tmp_path_factory.mktemp("word") / "home", events_like(tasteful(120, 15)))
+    people = scan_events(home).select(USER).unique().sort(USER).collect()[USER].to_list()
+    eventlog.add_follows(home, follows(people))
+    refused = {"store": True, "profile": False, "select": False, "measure": False}
+    record_consent(home, REFUSER, source="form", now=NOW, purposes=refused)
+    retrain(home)
+    return home
+
+
+def word_in(model: Model) -> Word:
+    assert model.word is not None
+    return model.word
+
+
+def tie_names(model: Model) -> set[tuple[str, str]]:
+    word = word_in(model)
+    ids = word.people[USER]
+    taker = np.repeat(np.arange(ids.len()), np.diff(word.starts))
+    return set(zip(ids.gather(taker), ids.gather(word.others), strict=True))
+
+
+def test_a_retrain_keeps_the_ties_of_all_who_agreed(trained: Home) -> None:
+    model = open_model(trained)
+    people = sorted([*model.users[USER], REFUSER])
+    wanted = {tie for tie in follows(people).iter_rows() if REFUSER not in tie}
+    assert tie_names(model) == wanted
+    assert word_in(model).people[USER].is_sorted()
+
+
+def test_each_person_knows_their_row_among_the_users(trained: Home) -> None:
+    model = open_model(trained)
+    people = word_in(model).people
+    known = people.drop_nulls("row")
+    assert model.users[USER].gather(known["row"]).to_list() == known[USER].to_list()
+    assert people.filter(pl.col("row").is_null())[USER].to_list() == [OUTSIDER]
+
+
+def test_the_graph_maps_what_the_model_maps_and_is_made_once(trained: Home) -> None:
+    model = open_model(trained)
+    graph = word_graph(model)
+    assert graph is word_graph(model)
+    for mine, kept in ((graph.takes.others, "others"), (graph.takes.chances, "chances")):
+        assert np.shares_memory(mine, getattr(word_in(model), kept))
+
+
+def test_what_is_said_at_a_place_of_a_chain_is_carried_by_all_behind_it(trained: Home) -> None:
+    word = word_in(open_model(trained))
+    carry = dict(zip(word.people[USER], word.carry.tolist(), strict=True))
+    behind = {f"u{place:05d}": 119 - place for place in range(30, 120)}
+    assert {person: carry[person] for person in behind} == pytest.approx(behind, abs=3.0)
+    assert carry["u00119"] == 0
+
+
+def test_the_same_ties_in_another_order_give_the_same_arrays(trained: Home, tmp_path: Any) -> None:
+    home = quick_home(tmp_path / "other", scan_events(trained).collect())
+    rows = eventlog.scan_table(trained, "follows").collect()
+    eventlog.add_follows(home, rows.sample(fraction=1, shuffle=True, seed=3))
+    refused = {"store": True, "profile": False, "select": False, "measure": False}
+    record_consent(home, REFUSER, source="form", now=NOW, purposes=refused)
+    model = open_model(trained)
+    one, other = word_in(model), learn_word(home, scan_events(home), model.users[USER], seed=0)
+    assert other is not None
+    assert one.people.equals(other.people)
+    for name in ("starts", "others", "chances", "against", "carry", "pace"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+@pytest.mark.parametrize("person", ["u00000", "u00005", OUTSIDER])
+def test_erasure_takes_a_person_and_their_ties(trained: Home, tmp_path: Path, person: str) -> None:
+    shutil.copytree(trained.root, tmp_path / "home")
+    home = Home(tmp_path / "home")
+    before = open_model(home)
+    erase_user(home, person, now=NOW)
+    after = open_model(home)
+    assert after.version != before.version
+    assert tie_names(after) == {tie for tie in tie_names(before) if person not in tie}
+    kept = word_in(after).people.drop_nulls("row")
+    assert after.users[USER].gather(kept["row"]).to_list() == kept[USER].to_list()
+    others = word_in(before).people[USER] != person
+    assert np.array_equal(word_in(after).carry, word_in(before).carry[others.to_numpy()])
+    folder = home.models / champion(home)
+    assert not any(person.encode() in path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_version_without_ties_opens_and_says_what_is_missing(
+    trained: Home, tmp_path: Path
+) -> None:
+    home = quick_home(tmp_path / "home", events_like(tasteful(120, 15)))
+    whole = open_model(trained)
+    assert learn_word(home, scan_events(home), whole.users[USER], seed=0) is None
+    save(home, replace(whole, word=None))
+    model = open_model(home, whole.version)
+    assert model.word is None
+    assert not list((home.models / model.version).glob("word_*"))
+    with pytest.raises(InvalidValue, match="ingest --follows"):
+        word_graph(model)
+
+
+def test_a_model_written_anew_reads_back_the_same(trained: Home, tmp_path: Path) -> None:
+    model, home = open_model(trained), Home(tmp_path / "other")
+    save(home, model)
+    again = word_in(open_model(home, model.version))
+    assert again.people.equals(word_in(model).people)
+    assert np.array_equal(again.others, word_in(model).others)
+    assert np.array_equal(again.carry, word_in(model).carry)
