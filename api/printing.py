@@ -74,7 +74,8 @@ def tuned(answer: Answer) -> RenderableType:
 
 def segments(answer: Answer) -> RenderableType:
     """Segments of a product, best first."""
-    right = ("people", "interest", "P(like)", "lift", "overlap")
+    heard = any(one["earned_reach"] is not None for one in answer["segments"])
+    right = ("people", "interest", "P(like)", *["earned"] * heard, "lift", "overlap")
     title = f"{answer['product_id']}: whom to address (model {answer['model_version']})"
     table = _table(title, "", "segment", *right, right=right)
     for rank, one in enumerate(answer["segments"], 1):
@@ -85,6 +86,7 @@ def segments(answer: Answer) -> RenderableType:
             f"{one['size']:,}",
             f"{one['interest']:.2%}",
             f"{one['probability']:.0%}",
+            *[_earned(one["earned_reach"])] * heard,
             f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
             f"{one['overlap']:.0%}",
         )
@@ -92,6 +94,11 @@ def segments(answer: Answer) -> RenderableType:
     if not answer["segments"]:
         shown = Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
     return Group(shown, explained(answer["targeting"])) if "targeting" in answer else shown
+
+
+def _earned(reach: float | None) -> str:
+    """Further people for each whom an ad reaches."""
+    return "" if reach is None else f"+{reach:.2g}"
 
 
 def curve(answer: Answer) -> RenderableType:

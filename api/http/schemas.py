@@ -150,6 +150,10 @@ class Segment(Strict):
     interest: float = Field(description="Expected likes per person")
     probability: float = Field(description="P(like | shown), the mean of its people")
     lift: Interval = Field(description="Over everybody, in interest")
+    earned_reach: float | None = Field(
+        description="Further people whom word of mouth reaches for each whom an ad reaches; null "
+        "where the model knows of nobody who passes anything on"
+    )
     overlap: float = Field(description="Part of it that better segments hold already")
     reason: str
 

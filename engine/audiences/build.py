@@ -46,7 +46,8 @@ class Learned:
     `likes` is (users, products) with 1 for each like, with or without those held out; `seen` has
     an entry for each pair with an act of any kind, with those held out. `holdout` has the columns
     user, product, liked and interest (the logit as predicted without the pair). Interest's rate
-    is that of people who have not acted on the product.
+    is that of people who have not acted on the product. `voice` is how many others take up the
+    word of each user who likes a product; None where nobody knows who passes on.
     """
 
     users: pl.DataFrame
@@ -58,6 +59,7 @@ class Learned:
     interest: Head
     probability: Head
     holdout: pl.DataFrame
+    voice: Array | None = None
 
 
 def build_segments(
@@ -80,6 +82,7 @@ def build_segments(
         (learned.interest, learned.probability),
         embeddings=learned.embeddings,
         loyalty=faith,
+        voice=learned.voice,
         seen=learned.seen,
         settings=settings,
         goals=goals,

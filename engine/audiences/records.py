@@ -34,6 +34,7 @@ BEST_SCHEMA = {
     f.SIZE: pl.UInt32,
     f.INTEREST: pl.Float64,
     f.PROBABILITY: pl.Float64,
+    f.EARNED: pl.Float64,
     f.LIFT: pl.Float64,
     f.LOWER: pl.Float64,
     f.UPPER: pl.Float64,
@@ -62,9 +63,9 @@ def best_table(
     """One row is one of the best segments of a product for a goal; sorted by all three.
 
     Rates, lifts and overlaps are those of open people, who have not acted on the product; sizes
-    of segments count all members. Lifts are those of interest over all open people, see
-    `lifts.lift_intervals`; `overlap` is the part of the segment's open people who are in better
-    ones.
+    of segments count all members; `earned_reach` is null where nobody knows who passes on. Lifts
+    are those of interest over all open people, see `lifts.lift_intervals`; `overlap` is the part
+    of the segment's open people who are in better ones.
     """
     product, goal, rank = np.nonzero(surveyed.picks >= 0)
     column = surveyed.picks[product, goal, rank].astype(np.int64)
@@ -92,6 +93,7 @@ def best_table(
             f.SIZE: surveyed.sizes[picked],
             f.INTEREST: surveyed.interest[picked],
             f.PROBABILITY: surveyed.probability[picked],
+            f.EARNED: pl.Series(surveyed.earned[picked], nan_to_null=True),
             f.LIFT: lift,
             f.LOWER: lower,
             f.UPPER: upper,

@@ -47,11 +47,14 @@ class Limits:
     alike: float = 1.0
 
 
-def values(measured: Measured, loyalty: Array, goal: dict[str, Scalar]) -> Array:
+def values(
+    measured: Measured, loyalty: Array, goal: dict[str, Scalar], voice: Array | None = None
+) -> Array:
     """What each panel user is worth to the goal for each product; open people's mean is 1.
 
     Those who are not open are worth nothing; the others `(interest x lift of interest +
-    probability x lift of probability) x loyalty`, see `configs/goals.toml`. Where a
+    probability x lift of probability) x loyalty x (1 + earned x earned reach)`, see
+    `configs/goals.toml`. Where nobody knows who passes on, no reach is earned. Where a
     rate is zero for everybody, its lift is 1 for everybody.
     """
     open_ = measured.open
@@ -62,6 +65,10 @@ def values(measured: Measured, loyalty: Array, goal: dict[str, Scalar]) -> Array
     faith = np.float32(goal["loyalty"])
     if faith > 0:
         worth *= (1 - faith) + faith * loyalty
+        worth = lifts(worth, open_)
+    earned = np.float32(goal["earned"])
+    if earned > 0 and voice is not None:
+        worth *= 1 + earned * measured.probability * voice
         worth = lifts(worth, open_)
     return worth
 

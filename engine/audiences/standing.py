@@ -28,6 +28,7 @@ class Panel:
     people are; `seen` (panel, products) marks pairs with an act;
     `open_people` (products,) is how many of everybody have not acted on each product, `least` how
     many of them a segment must hold; `weight` is how many users one of the panel stands for.
+    `voice` is how many others take a person's word up who likes a product; None: nobody knows.
     """
 
     rows: Array
@@ -37,6 +38,7 @@ class Panel:
     members: Array
     named: Array
     loyalty: Array
+    voice: Array | None
     seen: sparse.csc_array
     open_people: Array
     least: int
@@ -76,6 +78,7 @@ def draw_panel(
     embeddings: Array,
     segments: Membership,
     loyalty: Array,
+    voice: Array | None = None,
     seen: sparse.csc_array,
     most: int,
     least: int,
@@ -97,6 +100,7 @@ def draw_panel(
         members=columns.toarray().astype(np.float32),
         named=segments.named,
         loyalty=loyalty[rows],
+        voice=None if voice is None else voice[rows],
         seen=among if places.size == total else sparse.csc_array(among[places]),
         open_people=total - np.diff(among.indptr),
         least=least,

@@ -43,6 +43,7 @@ class Surveyed:
     goals: list[str]
     interest: Array
     probability: Array
+    earned: Array  # (products, columns): further people reached for each who is reached; or NaN
     parts: Array
     picks: Array
     overlaps: Array
@@ -69,6 +70,7 @@ def survey(
     *,
     embeddings: Array,
     loyalty: Array,
+    voice: Array | None = None,
     seen: sparse.csc_array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
@@ -91,6 +93,7 @@ def survey(
         embeddings=embeddings,
         segments=segments,
         loyalty=loyalty,
+        voice=voice,
         seen=seen,
         most=settings["standing"].users,
         least=least,
@@ -143,6 +146,7 @@ def _measure_block(
     return {
         "interest": likes.segments / (least_one * panel.weight),
         "probability": _sums(measured.probability, panel.members, measured.tops) / least_one,
+        "earned": _earned(panel, measured) / least_one,
         "parts": people / np.maximum(measured.people, 1)[:, None],
         "picks": np.stack([each.segments for each in picked], axis=1),
         "overlaps": np.stack([each.overlaps for each in picked], axis=1),
@@ -153,6 +157,13 @@ def _measure_block(
         **{f"likes_{part}": getattr(likes, part) for part in _TALLIED},
         **{f"squares_{part}": getattr(squares, part) for part in _TALLIED},
     }
+
+
+def _earned(panel: Panel, measured: Measured) -> Array:
+    """Sums of earned reach by segment and best share; NaN where nobody knows who passes on."""
+    if panel.voice is None:
+        return np.full((measured.people.size, len(panel.members) + len(measured.tops)), np.nan)
+    return _sums(measured.probability * panel.voice, panel.members, measured.tops)
 
 
 def _pick_for_goals(
@@ -175,7 +186,7 @@ def _pick_for_goals(
         pick(
             members,
             tops,
-            values(measured, panel.loyalty, goal)[:, some],
+            values(measured, panel.loyalty, goal, panel.voice)[:, some],
             open_=open_,
             size_power=float(goal["size"]),
             limits=limits,

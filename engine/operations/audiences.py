@@ -91,6 +91,7 @@ def _described(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: row[name] for name in plain},
         "lift": lift,
+        f.EARNED: row.get(f.EARNED),  # unknown where nobody's word is, and to older models
         f.OVERLAP: row[f.OVERLAP],
         f.REASON: row[f.REASON],
     }

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from engine import frames
+from engine.audiences.scores import logits, rates
 from engine.store.artefacts import Head
 from tests.engine.audiences.planted import HOLDOUT, KNOTS, build, members_of, plant, with_heads
 
@@ -26,6 +27,9 @@ def best_of(parts, product, goal="traffic"):
 
 
 def all_finite(frame: pl.DataFrame) -> bool:
+    frame = frame.drop(
+        "earned_reach", strict=False
+    )  # null: nothing is known of whose word is heard
     numeric = frame.select(pl.col(pl.Float32, pl.Float64))
     return all(column.is_finite().all() for column in numeric) and not any(
         frame.select(pl.exclude("rule")).null_count().row(0)
@@ -120,6 +124,40 @@ def test_without_held_out_pairs_everything_is_still_answered(world):
     assert all_finite(found.best)
     assert all_finite(found.curves)
     assert found.best.height > 0
+
+
+def test_segments_tell_the_reach_that_those_earn_who_would_like_what_they_are_shown(world):
+    voice = np.where(world.taste == 1, 2.0, 0.1).astype(np.float32)
+    found = build(replace(world.learned, voice=voice))
+    row = found.best.filter(pl.col("kind") == "community").row(0, named=True)
+    product, members = row["product"], members_of(found, row["segment_id"])
+    open_ = members[world.open[members, product]]
+    head = world.learned.probability
+    chances = rates(
+        logits(world.learned.embeddings[open_], head.user_terms[open_], head, [product]), head.knots
+    )
+    assert row["earned_reach"] == pytest.approx((chances[0] * voice[open_]).mean(), rel=1e-4)
+
+
+def test_awareness_asks_first_those_whose_word_is_heard(world, parts):
+    voice = np.where(world.taste == 1, 5.0, 0.0).astype(np.float32)
+    found = build(replace(world.learned, voice=voice))
+    for goal, rises in (("awareness", True), ("traffic", False)):
+        before, after = (
+            each.best.filter(pl.col("goal") == goal).select("product", "rank", "segment_id")
+            for each in (parts, found)
+        )
+        assert after.equals(before) is not rises
+    loud = next(
+        one
+        for one in found.table.filter(pl.col("kind") == "community")["segment_id"]
+        if (world.taste[members_of(found, one)] == 1).mean() > 0.9
+    )
+    ranks = [
+        each.best.filter((pl.col("goal") == "awareness") & (pl.col("segment_id") == loud))
+        for each in (parts, found)
+    ]
+    assert ranks[1].height > ranks[0].height or (ranks[1]["rank"].mean() < ranks[0]["rank"].mean())
 
 
 def test_without_attributes_there_are_other_kinds(world):

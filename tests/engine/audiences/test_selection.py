@@ -199,7 +199,7 @@ def test_the_goal_decides_whom_it_values():
     interest = np.array([[0.9, 0.1]], np.float32)
     measured = measured_of(interest, 1 - interest)
     even = np.ones(2, np.float32)
-    base = {"loyalty": 0.0, "size": 0.0, "about": ""}
+    base = {"loyalty": 0.0, "earned": 0.0, "size": 0.0, "about": ""}
     finds = values(measured, even, {**base, "interest": 1.0, "probability": 0.0})
     shown = values(measured, even, {**base, "interest": 0.0, "probability": 1.0})
     assert finds[0, 0] > 1 > finds[0, 1]
@@ -215,7 +215,14 @@ def test_the_goal_decides_whom_it_values():
 def test_those_who_acted_are_worth_nothing_and_the_others_one_on_average():
     open_ = np.array([[True, True, False], [False, False, False]])
     interest = np.array([[0.3, 0.1, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    goal = {"interest": 1.0, "probability": 0.0, "loyalty": 0.5, "size": 0.0, "about": ""}
+    goal = {
+        "interest": 1.0,
+        "probability": 0.0,
+        "loyalty": 0.5,
+        "earned": 0.0,
+        "size": 0.0,
+        "about": "",
+    }
     found = values(measured_of(interest, interest, open_), np.ones(3, np.float32), goal)
     np.testing.assert_allclose(found, [[1.5, 0.5, 0], [0, 0, 0]], rtol=1e-6)
 
@@ -223,5 +230,26 @@ def test_those_who_acted_are_worth_nothing_and_the_others_one_on_average():
 def test_rates_of_zero_are_worth_the_same_for_all():
     nothing = np.zeros((1, 3), np.float32)
     measured = measured_of(nothing, nothing)
-    goal = {"interest": 0.5, "probability": 0.5, "loyalty": 0.0, "size": 0.0, "about": ""}
+    goal = {
+        "interest": 0.5,
+        "probability": 0.5,
+        "loyalty": 0.0,
+        "earned": 0.0,
+        "size": 0.0,
+        "about": "",
+    }
     assert values(measured, np.ones(3, np.float32), goal).tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_who_passes_the_word_on_is_worth_more_where_earned_reach_counts():
+    """Both like it alike; the first one's word reaches two more whenever they like it."""
+    chances = np.full((1, 2), 0.5, np.float32)
+    measured, even = measured_of(chances, chances), np.ones(2, np.float32)
+    goal = {"interest": 0.5, "probability": 0.5, "loyalty": 0.0, "size": 0.0, "about": ""}
+    voice = np.array([2.0, 0.0], np.float32)
+    paid = values(measured, even, {**goal, "earned": 0.0}, voice)
+    assert paid.tolist() == [[1.0, 1.0]]
+    both = values(measured, even, {**goal, "earned": 1.0}, voice)
+    np.testing.assert_allclose(both, [[2 / 1.5, 1 / 1.5]], rtol=1e-6)
+    unknown = values(measured, even, {**goal, "earned": 1.0})
+    assert unknown.tolist() == [[1.0, 1.0]]
