@@ -42,8 +42,8 @@ def test_best_segments_have_the_shape_that_is_promised(model):
     assert 1 <= len(answer["segments"]) <= 3
     for segment in answer["segments"]:
         assert list(segment) == [
-            "segment_id", "name", "kind", "size", "interest", "probability", "lift", "overlap",
-            "reason",
+            "segment_id", "name", "kind", "size", "interest", "probability", "lift",
+            "earned_reach", "overlap", "reason",
         ]  # fmt: skip
         assert list(segment["lift"]) == ["value", "lower", "upper"]
         assert segment["lift"]["lower"] <= segment["lift"]["value"] <= segment["lift"]["upper"]
