@@ -74,7 +74,7 @@ def tuned(answer: Answer) -> RenderableType:
 
 def segments(answer: Answer) -> RenderableType:
     """Segments of a product, best first."""
-    heard = any(one["earned_reach"] is not None for one in answer["segments"])
+    heard = any(one.get("earned_reach") is not None for one in answer["segments"])
     right = ("people", "interest", "P(like)", *["earned"] * heard, "lift", "overlap")
     title = f"{answer['product_id']}: whom to address (model {answer['model_version']})"
     table = _table(title, "", "segment", *right, right=right)
