@@ -86,7 +86,7 @@ def segments(answer: Answer) -> RenderableType:
             f"{one['size']:,}",
             f"{one['interest']:.2%}",
             f"{one['probability']:.0%}",
-            *[_earned(one["earned_reach"])] * heard,
+            *([_earned(one["earned_reach"])] if heard else []),
             f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
             f"{one['overlap']:.0%}",
         )
