@@ -20,6 +20,11 @@ from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
 
 Array = NDArray[Any]
 
+SURE = 4e-18
+"""A tie of chance 1 is missed so seldom, that its rate of hits may be a number."""
+MANY_HITS = 0.5
+"""With more hits a tie than this it is faster to ask each tie whether it is live."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -46,6 +51,29 @@ class Rows:
         )
         found[some] = np.where(least == most, most, np.nan)
         return found
+
+    @cached_property
+    def is_uneven(self) -> bool:
+        """Whether anybody's ties differ in their chance."""
+        return bool((np.isnan(self.even) & (self.lengths > 0)).any())
+
+    @cached_property
+    def sums(self) -> Array:
+        """(ties + 1,) float64: −Σ log(1 − chance) of all ties before each, and of all."""
+        rates = -np.log(np.maximum(1 - self.chances.astype(np.float64), SURE))
+        return np.concatenate([[0.0], np.cumsum(rates)])
+
+    @cached_property
+    def hits(self) -> Array:
+        """(people,) float64: −Σ log(1 − chance) of a person's ties; NaN where they are so many
+        that each tie is better asked.
+        """
+        found = self.lengths * -np.log(np.maximum(1 - self.even.astype(np.float64), SURE))
+        if self.is_uneven:
+            ends = self.sums[self.starts]
+            found = np.where(np.isnan(self.even), ends[1:] - ends[:-1], found)
+        found[self.lengths == 0] = 0
+        return np.where(found <= MANY_HITS * self.lengths, found, np.nan)
 
 
 @dataclass(frozen=True)

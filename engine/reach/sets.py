@@ -20,13 +20,13 @@ from engine.reach.graph import Graph, Rows
 
 Array = NDArray[Any]
 
-HELD = 1 << 22
+HELD = 1 << 21
 """Members of sets that are followed at once; so many sets as hold them, by those drawn before."""
 MOST_AT_ONCE = 8192
-FEW = 24
-"""Up to so many ties it is faster to ask each whether it is live than to draw the live ones."""
-RARE = 4.0
-"""Beyond so many live ties on average, too many draws would meet one twice."""
+MARKS = 22
+"""Bits of the marks of keys: of a block's usual members, few share one."""
+MERGED = 8
+"""New keys are merged with the old ones once they are so large a part of them."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,67 @@ def _reached(graph: Graph, listeners: Array, rng: np.random.Generator) -> Array:
     """Keys (set × people + person) of everybody in the sets of these listeners, sorted."""
     size = len(graph)
     front = np.arange(listeners.size) * size + listeners
-    seen = front
+    seen = _Seen(front)
     while front.size:
         sets, people = np.divmod(front, size)
-        entry, sources = live(graph.takes, people, rng)
-        keys = sets[entry] * size + sources
+        entry, ties = _hit(graph.takes, people, rng)
+        front = seen.new(sets[entry] * size + graph.takes.others[ties])
+    return seen.all()
+
+
+class _Seen:
+    """Keys that were met: most new ones are told by a mark that nobody has set yet.
+
+    Where a mark is set, by the key or by another of the same hash, the key is looked for among all.
+    """
+
+    def __init__(self, keys: Array) -> None:
+        self._marks = np.zeros(1 << MARKS, np.bool_)
+        self._marks[_hashed(keys)] = True
+        self._old, self._late = keys, keys[:0]
+
+    def new(self, keys: Array) -> Array:
+        """Those of these keys that were not met before, each once, sorted; now they are met."""
         keys.sort()
-        keys = keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
-        at = np.searchsorted(seen, keys)
-        front = keys[seen[np.minimum(at, seen.size - 1)] != keys]
-        if front.size:
-            seen = np.concatenate([seen, front])
-            seen.sort(kind="stable")  # which merges what is sorted already
-    return seen
+        keys = keys[_first(keys)]
+        marks = _hashed(keys)
+        doubted = np.flatnonzero(self._marks[marks])
+        some = keys[doubted]
+        met = _is_among(self._old, some) | _is_among(self._late, some)
+        fresh = np.ones(keys.size, np.bool_)
+        fresh[doubted[met]] = False
+        keys = keys[fresh]
+        self._marks[marks[fresh]] = True
+        self._late = _merged(self._late, keys)
+        if MERGED * self._late.size > self._old.size:
+            self._old, self._late = self.all(), keys[:0]
+        return keys
+
+    def all(self) -> Array:
+        """All keys that were met, sorted."""
+        return _merged(self._old, self._late)
+
+
+def _hashed(keys: Array) -> Array:
+    """A number of few bits for each key, by multiplication (Fibonacci hashing, Knuth 1973)."""
+    return (keys.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - MARKS)
+
+
+def _first(ordered: Array) -> Array:
+    """Whether each is the first of its value."""
+    return np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]
+
+
+def _is_among(ordered: Array, keys: Array) -> Array:
+    if not ordered.size:
+        return np.zeros(keys.size, np.bool_)
+    return ordered[np.minimum(np.searchsorted(ordered, keys), ordered.size - 1)] == keys
+
+
+def _merged(one: Array, other: Array) -> Array:
+    both = np.concatenate([one, other])
+    both.sort(kind="stable")  # which merges what is sorted already
+    return both
 
 
 def live(rows: Rows, people: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -95,17 +143,44 @@ def live(rows: Rows, people: Array, rng: np.random.Generator) -> tuple[Array, Ar
     Returns:
         For each live tie the place among `people` whose it is, and who is at its other end.
     """
-    lengths, even = rows.lengths[people], rows.even[people]
-    drawn = (lengths > FEW) & (even * lengths < RARE)  # NaN is not below
-    each = np.flatnonzero(~drawn & (lengths > 0))
-    entry, ties = _spread_out(rows.starts[people[each]], lengths[each])
-    hit = rng.random(ties.size, np.float32) < rows.chances[ties]
-    found = [(each[entry[hit]], ties[hit])]
-    many = np.flatnonzero(drawn)
-    if many.size:
-        found.append(_drawn(rows.starts[people[many]], lengths[many], even[many], many, rng))
-    places = np.concatenate([place for place, _ in found])
-    return places, rows.others[np.concatenate([tie for _, tie in found])]
+    entry, ties = _hit(rows, people, rng)
+    keys = entry * rows.others.size + ties
+    keys.sort()
+    entry, ties = np.divmod(keys[_first(keys)], rows.others.size)
+    return entry, rows.others[ties]
+
+
+def _hit(rows: Rows, people: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Live ties of people by the place of each; a tie may be told twice, which means nothing.
+
+    Hits fall on a person's ties as a Poisson process does, on each at the rate −log(1 − chance):
+    so a tie is not hit with probability 1 − chance, whatever befalls the others. That costs a draw
+    for each live tie rather than for each tie. Where most are live, each tie is asked instead.
+    """
+    hits = rows.hits[people]
+    each = np.flatnonzero(np.isnan(hits))
+    hits[each] = 0
+    number = rng.poisson(hits)
+    entry = np.repeat(np.arange(people.size), number)
+    ties = _struck(rows, np.repeat(people, number), rng)
+    if not each.size:
+        return entry, ties
+    asked, places = _spread_out(rows.starts[people[each]], rows.lengths[people[each]])
+    yes = rng.random(places.size, np.float32) < rows.chances[places]
+    return np.concatenate([entry, each[asked[yes]]]), np.concatenate([ties, places[yes]])
+
+
+def _struck(rows: Rows, people: Array, rng: np.random.Generator) -> Array:
+    """A tie of each of these people, each as likely as its rate of hits is large."""
+    first, after = rows.starts[people], rows.starts[people + 1]
+    where = rng.random(people.size)
+    ties = first + (where * (after - first)).astype(np.int64)
+    uneven = np.flatnonzero(np.isnan(rows.even[people])) if rows.is_uneven else ties[:0]
+    if uneven.size:
+        sums, some = rows.sums, people[uneven]
+        spots = sums[first[uneven]] + where[uneven] * rows.hits[some]
+        ties[uneven] = np.searchsorted(sums, spots, side="right") - 1
+    return np.clip(ties, first, after - 1)  # where rounding goes beyond a person's ties
 
 
 def _spread_out(first: Array, lengths: Array) -> tuple[Array, Array]:
@@ -113,29 +188,3 @@ def _spread_out(first: Array, lengths: Array) -> tuple[Array, Array]:
     entry = np.repeat(np.arange(first.size), lengths)
     before = np.cumsum(lengths) - lengths
     return entry, np.arange(entry.size) - before[entry] + first[entry]
-
-
-def _drawn(
-    first: Array, lengths: Array, chances: Array, places: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Live ties where all of a person are equally likely: how many, then which, none twice.
-
-    Where one was drawn twice all of that person are drawn again, so every choice stays as likely.
-    """
-    number = rng.binomial(lengths, chances.astype(np.float64))
-    left = np.flatnonzero(number)
-    found_places, found_ties = [places[:0]], [first[:0]]
-    while left.size:
-        entry, _ = _spread_out(np.zeros(left.size, np.int64), number[left])
-        chosen = (rng.random(entry.size) * lengths[left][entry]).astype(np.int64)
-        ties = first[left][entry] + chosen
-        order = np.lexsort((ties, entry))
-        ties = ties[order]
-        twice = np.zeros(left.size, bool)
-        same = (ties[1:] == ties[:-1]) & (entry[1:] == entry[:-1])
-        twice[entry[1:][same]] = True
-        good = ~twice[entry]
-        found_places.append(places[left][entry[good]])
-        found_ties.append(ties[good])
-        left = left[twice]
-    return np.concatenate(found_places), np.concatenate(found_ties)
