@@ -12,8 +12,8 @@ import polars as pl
 
 from engine import settings as configs
 from engine.frames import PRODUCT, USER
-from engine.operations.readers import TASKS, lexicon_of, open_reader
-from engine.signals.readings import CATEGORY, Reading, categorise, has_texts, read_evidence
+from engine.operations.readers import reading_of
+from engine.signals.readings import CATEGORY, categorise, has_texts, read_evidence
 from engine.store.home import Home
 
 IN_MARKET = "in_market"
@@ -33,10 +33,7 @@ def read_said(
     settings = configs.load("text", home.root)
     if not has_texts(events, settings["evidence"]):
         return events, pl.DataFrame(schema={USER: pl.String, IN_MARKET: pl.String})
-    trained = {task: open_reader(home, task) for task in TASKS}
-    known = {task: reader for task, reader in trained.items() if reader is not None}
-    reading = Reading(lexicon_of(home), settings, known)
-    acts, wishes = read_evidence(events, now=now, reading=reading)
+    acts, wishes = read_evidence(events, now=now, reading=reading_of(home))
     named = categorise(wishes, products, longest=settings["reading"].longest)
     about = pl.coalesce(CATEGORY, PRODUCT).alias(IN_MARKET)
     return acts, named.select(USER, about).unique(USER, keep="first", maintain_order=True)

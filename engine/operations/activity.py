@@ -18,13 +18,12 @@ from engine import frames as f
 from engine import settings
 from engine.audiences.membership import least_people
 from engine.operations.consent import consented
+from engine.operations.integrity import without_held
 from engine.planning.hours import Window, count_acts, no_hours
 from engine.planning.weeks import Ground
 from engine.privacy.consent import PROFILE
 from engine.settings import Section
-from engine.store import suspects
-from engine.store.catalog import open_catalog
-from engine.store.consents import has_records, last_announcement
+from engine.store.consents import last_announcement
 from engine.store.eventlog import scan_events, version
 from engine.store.home import Home
 
@@ -126,15 +125,7 @@ def _acts(home: Home, since: datetime, until: datetime) -> pl.LazyFrame:
     events = scan_events(home, since, until).filter(
         pl.col(f.CHANNEL).is_not_null() & pl.col(f.ACTION).is_in(meant)
     )
-    return consented(home, _without_held(home, events), PROFILE)
-
-
-def _without_held(home: Home, events: pl.LazyFrame) -> pl.LazyFrame:
-    if not has_records(home):
-        return events
-    with open_catalog(home) as catalog:
-        held = suspects.held(catalog)
-    return events.join(held.select(f.USER).lazy(), on=f.USER, how="anti") if held.height else events
+    return consented(home, without_held(home, events), PROFILE)
 
 
 def _by_quarter(events: pl.LazyFrame) -> pl.DataFrame:

@@ -36,6 +36,15 @@ def hold_out(home: Home, events: pl.LazyFrame) -> tuple[pl.LazyFrame, int]:
     return events.filter(~pl.col(USER).is_in(held[USER].to_list())), held.height
 
 
+def without_held(home: Home, events: pl.LazyFrame) -> pl.LazyFrame:
+    """Events of accounts that are not held; nobody is looked for anew."""
+    if not has_records(home):
+        return events
+    with open_catalog(home) as catalog:
+        held = suspects.held(catalog)
+    return events.join(held.select(USER).lazy(), on=USER, how="anti") if held.height else events
+
+
 def list_suspects(home: Home, *, look: bool = False) -> dict[str, Any]:
     """Who is held and why; with `look` the log is searched anew, and bursts are told of too."""
     bursts: list[dict[str, Any]] = []

@@ -5,13 +5,15 @@ In: a home, a reader. Out: the reader kept, and opened again. Never: training.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine import settings as configs
 from engine.errors import ArtefactCorrupt, UnknownEntity
+from engine.signals.readings import Reading
 from engine.signals.text_lexicon import Lexicon, load_lexicon
 from engine.signals.text_trained import Reader
 from engine.store.home import Home
@@ -34,6 +36,26 @@ _NUMBERS = (
 def lexicon_of(home: Home) -> Lexicon:
     """The lists of words, with what this home says otherwise."""
     return load_lexicon(partial(configs.load_rows, home=home.root))
+
+
+@lru_cache(maxsize=4)
+def _lexicon(root: Path, _: tuple[tuple[str, int, int], ...]) -> Lexicon:
+    return load_lexicon(partial(configs.load_rows, home=root))
+
+
+def reading_of(home: Home) -> Reading:
+    """How this home reads texts: by its settings, its lists, and the readers it has trained.
+
+    Lists stay in memory until the home says otherwise: who asks often does not wait for them.
+
+    Raises:
+        ArtefactCorrupt: a trained reader of this home is damaged.
+    """
+    trained = {task: open_reader(home, task) for task in TASKS}
+    known = {task: reader for task, reader in trained.items() if reader is not None}
+    own = sorted((home.root / "configs" / "lexicon").glob("*.toml"))
+    stamp = tuple((file.name, (at := file.stat()).st_mtime_ns, at.st_size) for file in own)
+    return Reading(_lexicon(home.root, stamp), configs.load("text", home.root), known)
 
 
 def save_reader(home: Home, reader: Reader) -> None:

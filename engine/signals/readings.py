@@ -62,6 +62,14 @@ class Reading:
 def judge_texts(texts: pl.Series, reading: Reading) -> pl.DataFrame:
     """(texts,) opinion (Int8: 1 praise, -1 complaint, 0 neither) and wants (to buy).
 
+    What `judge_known` says, without the language.
+    """
+    return judge_known(texts, reading).select(OPINION, WANTS)
+
+
+def judge_known(texts: pl.Series, reading: Reading) -> pl.DataFrame:
+    """(texts,) language, null where it is not read, then opinion and wants as `judge_texts`.
+
     A trained reader judges texts in the languages that it was trained on, where it is sure
     enough and its labels have names that are known; the lists judge the others. What is not
     read is neither. Who complains loudly of a product does not wish to buy it, whoever judged.
@@ -77,7 +85,7 @@ def judge_texts(texts: pl.Series, reading: Reading) -> pl.DataFrame:
         reader = reading.readers.get(task)
         if reader is not None and _speaks(reader, task):
             judged = _overrule(judged, texts, reader, column, reading)
-    return judged.select(OPINION, pl.col(WANTS) & calm)
+    return judged.select(LANGUAGE, OPINION, pl.col(WANTS) & calm)
 
 
 def _speaks(reader: Reader, task: str) -> bool:
