@@ -20,6 +20,7 @@ from api import problems
 from api.http import (
     access,
     accounts,
+    advocates,
     campaigns,
     consent,
     docs,
@@ -101,6 +102,7 @@ def _nouns(
     return [
         products.routes(desk, block_rows=chosen["audiences"].block_rows),
         accounts.routes(desk),
+        advocates.routes(desk, home),
         users.routes(desk, newcomers_of),
         consent.routes(home),
         *members.routes(home),

@@ -36,16 +36,52 @@ def drawing(console: Console) -> Iterator[Callable[[int, float], None]]:
 def reach(answer: Answer) -> RenderableType:
     """Advocates with what each adds, and how far their word goes together."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "advocate", "adds"):
+    columns = _columns(answer)
+    for name in ("", "advocate", *columns):
         table.add_column(name, justify="left" if name == "advocate" else "right")
-    found = list(zip(answer["seeds"], answer["gains"], strict=True))
-    for place, (id, gain) in enumerate(found[:ROWS], 1):
-        table.add_row(str(place), Text(shown(id)), f"{gain:,.1f}")
+    found = answer["seeds"]
+    for place, (id, *figures) in enumerate(
+        list(zip(found, *columns.values(), strict=True))[:ROWS], 1
+    ):
+        table.add_row(str(place), Text(shown(id)), *figures)
     left = len(found) - ROWS
     more = [Text(f"and {counted(left, 'advocate')} more (--json)")] if left > 0 else []
-    lines = [
-        f"together they reach {answer['expected_reach']:,.0f} of {answer['people']:,} people "
-        f"({answer['level']:.0%} interval {answer['lower']:,.0f} to {answer['upper']:,.0f})",
-        f"proven: at least {answer['proven']:.0%} of what the best {len(found)} could reach",
-    ]
-    return Group(table, *more, *(Text(line) for line in lines))
+    return Group(table, *more, *(Text(line) for line in (*_about(answer), *_proof(answer))))
+
+
+def _columns(answer: Answer) -> dict[str, list[str]]:
+    """What is told of each advocate, by the heads of columns."""
+    columns = {"adds": [f"{gain:,.1f}" for gain in answer["gains"]]}
+    if "probabilities" in answer:
+        columns["P(like)"] = [f"{chance:.0%}" for chance in answer["probabilities"]]
+    if "costs" in answer:
+        columns["asks for"] = [f"{cost:,.2f}" for cost in answer["costs"]]
+    return columns
+
+
+def _about(answer: Answer) -> list[str]:
+    """How far the word goes."""
+    interval = f"({answer['level']:.0%} interval {answer['lower']:,.0f} to {answer['upper']:,.0f})"
+    reached = f"{answer['expected_reach']:,.0f}"
+    if "product_id" not in answer:
+        return [f"together they reach {reached} of {answer['people']:,} people {interval}"]
+    lines = [f"together their word brings {reached} likes {interval}"]
+    if answer["as_paid"] is not None:
+        lines.append(f"that is what ads bring that touch {answer['as_paid']:,.0f} of the audience")
+    lines.append(
+        f"{answer['listeners']:,} of the audience of {answer['audience']:,} are among the "
+        f"{answer['people']:,} people of the network; {answer['detractors']:,} would rather "
+        "dislike it and count below zero"
+    )
+    return lines
+
+
+def _proof(answer: Answer) -> list[str]:
+    """What is proven of the choice, and what it costs."""
+    number = len(answer["seeds"])
+    best = f"the best {number}" if answer.get("budget") is None else "any choice for the money"
+    lines = [f"proven: at least {answer['proven']:.0%} of what {best} could reach"]
+    if "spent" in answer:
+        of = "" if answer["budget"] is None else f" of {answer['budget']:,.2f}"
+        lines.append(f"they ask for {answer['spent']:,.2f}{of} together")
+    return lines

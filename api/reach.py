@@ -10,19 +10,42 @@ from typing import Annotated
 
 import typer
 
-from api.terminal import Json, console, home_of, say
+from api.terminal import Json, an_id, console, home_of, say
 
 
 def reach(
     context: typer.Context,
-    seeds: Annotated[int, typer.Option(min=1, help="How many people to ask.")] = 10,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many people to ask; 10, or as many as the budget buys."),
+    ] = None,
+    product: Annotated[
+        str | None,
+        typer.Option(
+            help="Count how much those who hear would like this product; of the model's ties.",
+            callback=lambda said: said if said is None else an_id(said),
+        ),
+    ] = None,
+    goal: Annotated[str, typer.Option(help="Whose audience, with --product.")] = "awareness",
+    share: Annotated[
+        float | None, typer.Option(help="Of everybody that is the audience, with --product.")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Only what is said there, with --product.")
+    ] = None,
     graph: Annotated[
         Path | None,
         typer.Option(
             help="Ties: follower_id, followee_id and, where known, chance; .parquet, .csv, "
-            ".ndjson. Without it, those of the home."
+            ".ndjson. Without it and without --product, those of the home."
         ),
     ] = None,
+    cost: Annotated[float | None, typer.Option(help="What each person asks for.")] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(help="What people ask for: user_id, cost. Others ask for --cost, or are out."),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="What all together may cost.")] = None,
     proof: Annotated[
         float | None,
         typer.Option(help="Part of the best possible reach to prove, as 0.95; more takes longer."),
@@ -32,14 +55,35 @@ def reach(
 ) -> None:
     """Whom to ask to carry the word, and how many people it would reach."""
     from api import printing_reach
-    from engine.operations.advocates import advocates
+    from engine.operations.advocates import advocates, product_advocates
+    from engine.operations.asking import Ask
+    from engine.operations.permits import permitted_now
+    from engine.store.artefacts import open_model
+    from engine.store.files import read_table
 
     home = home_of(context)
+    asked = Ask(seeds, cost, read_table(costs) if costs else None, budget, proof, seed)
+    if product is not None and graph is not None:
+        raise typer.BadParameter("give either --product or --graph")
+    if product is None and (share is not None or channel is not None):
+        raise typer.BadParameter("--share and --channel need a --product")
     with printing_reach.drawing(console()) as tick:
-        answer = advocates(home, count=seeds, ties=graph, proof=proof, seed=seed, tick=tick)
+        if product is None:
+            answer = advocates(home, asked, ties=graph, tick=tick)
+        else:
+            answer = product_advocates(
+                home,
+                permitted_now(home, open_model(home)),
+                product,
+                asked,
+                goal=goal,
+                share=share,
+                channel=channel,
+                tick=tick,
+            )
     say(answer, as_json, printing_reach.reach)
 
 
 def register(app: typer.Typer) -> None:
     """Puts this verb into the command."""
-    app.command(epilog="Example: mokhatab reach --graph follows.parquet --seeds 50")(reach)
+    app.command(epilog="Example: mokhatab reach --product p17 --seeds 20")(reach)

@@ -81,6 +81,21 @@ class AudienceQuery(Asked):
         return size
 
 
+class AdvocatesQuery(Asked):
+    limit: int | None = Field(
+        None, ge=1, le=1000, description="At most so many; 10, or as many as the budget buys"
+    )
+    goal: Goal = Field("awareness", description="Whose audience, and whose price of a dislike")
+    share: float | None = Field(None, gt=0, le=1, description="This part of all people hears of it")
+    channel: Word | None = Field(None, description="Only what is said on this channel")
+    cost: float | None = Field(None, ge=0, le=1e12, description="What each person asks for")
+    budget: float | None = Field(None, ge=0, le=1e15, description="What all together may cost")
+    proof: float | None = Field(
+        None, ge=0, lt=1, description="Part of the best possible to prove; more takes longer"
+    )
+    seed: int = Field(0, ge=0, le=2**31, description="Of the draws")
+
+
 class UserQuery(Asked):
     limit: int = Field(20, ge=1, le=100, description="At most so many segments")
 
@@ -174,6 +189,35 @@ class Point(Strict):
 class Curve(Stamped):
     product_id: str
     points: list[Point]
+
+
+class Advocates(Stamped):
+    product_id: str
+    goal: Goal
+    channel: str | None
+    seeds: list[str] = Field(description="User ids, in the order of their choice")
+    gains: list[float] = Field(description="What each adds to those before, in likes")
+    probabilities: list[float] = Field(description="P(like | shown) of each")
+    costs: list[float] | None = Field(None, description="What each asks for, where it was said")
+    spent: float | None = None
+    budget: float | None = None
+    expected_reach: float = Field(
+        description="Likes of the audience that takes the word up, less what dislikes cost"
+    )
+    lower: float
+    upper: float
+    level: float = Field(description="Confidence of the interval and the proof")
+    proven: float = Field(description="At least so much of what the best choice could reach")
+    audience: int = Field(description="People it is meant for")
+    listeners: int = Field(description="Of them, those of the network")
+    detractors: int = Field(description="People of the network who would rather dislike it")
+    as_paid: float | None = Field(
+        description="So many of the audience ads would have to touch for as much"
+    )
+    people: int = Field(description="Of the network")
+    ties: int
+    sets: int = Field(description="Drawn to choose and to judge by")
+    seconds: float
 
 
 class Membership(Strict):

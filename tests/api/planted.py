@@ -6,6 +6,7 @@ Never: training; the embeddings are the planted tastes themselves.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -15,7 +16,9 @@ from scipy import sparse
 
 from engine import settings
 from engine.audiences import build
+from engine.reach.graph import build_graph
 from engine.store.artefacts import Array, Head, Model, Seen, Segments
+from engine.store.word import ARRAYS, Word, among
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 CITIES = ("tehran", "shiraz", "tabriz", "rasht")
@@ -62,7 +65,7 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
         goals=settings.load_rows("goals"),
         seed=seed,
     )
-    return Model(
+    model = Model(
         version=version,
         users=_working(people),
         accounts=_accounts(_working(people)),
@@ -74,6 +77,36 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
         segments=Segments(**vars(parts)),
         holdout=holdout,
         as_of="2026-11-20T00:00:00Z",
+    )
+    return replace(model, word=word_of_ties(_ties(random, people["user_id"].to_list()), model))
+
+
+def _ties(random: np.random.Generator, users: list[str]) -> list[tuple[str, str]]:
+    """Everybody follows somebody of the first tenth, whose word some take up."""
+    followed = random.integers(0, len(users) // 10, len(users))
+    return [(user, users[one]) for user, one in zip(users, followed, strict=True)]
+
+
+def word_of_ties(ties: list[tuple[str, str]], model: Model, chance: float = 0.5) -> Word:
+    """What a model keeps of these ties, follower and followee, all equally likely."""
+    frame = pl.DataFrame(ties, schema=["follower_id", "followee_id"], orient="row")
+    graph = build_graph(frame.with_columns(pl.lit(chance).alias("chance")))
+    nothing = {name: np.zeros(0, np.float32) for name in ARRAYS}
+    size, rows = len(graph), graph.takes
+    people = pl.DataFrame([graph.users, among(graph.users, model.users["user_id"])])
+    return Word(
+        people=people,
+        channels=pl.DataFrame(schema={"channel": pl.String, "ties": pl.Int64}),
+        **nothing
+        | {
+            "starts": rows.starts,
+            "others": rows.others,
+            "chances": rows.chances,
+            "against": np.zeros_like(rows.chances),
+            "carry": np.zeros(size, np.float32),
+            "pace": np.zeros(size, np.float32),
+            "channel_ties": np.zeros(0, np.uint32),
+        },
     )
 
 

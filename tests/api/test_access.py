@@ -26,6 +26,7 @@ ROUTES = {
     SEGMENTS: "segments:read",
     "/v1/products/product-003/audience?size=5": "audiences:read",
     "/v1/products/product-003/curve": "audiences:read",
+    "/v1/products/product-003/advocates": "audiences:read",
     "/v1/users/user-00001/segments": "segments:read",
     "/v1/users:segments": "segments:read",
     "/v1/users/user-00001/consent": "events:write",

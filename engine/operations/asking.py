@@ -1,0 +1,116 @@
+"""How advocates are asked for: so many, or as many as a budget buys, and how surely.
+
+In: numbers as somebody typed them, and what people ask for. Out: the same, checked; a cost for
+each person of a network. Never: a cost that was guessed, or one below zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import FrameError, InvalidValue, UnreadableFile, counted
+from engine.frames import USER
+from engine.reach.graph import positions
+
+Array = NDArray[Any]
+COST = "cost"
+USUAL = 10
+LEAST_COST = 1e-9
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How many advocates, what they ask for, and how much is to be proven.
+
+    Attributes:
+        count: at most so many; None: ten, or as many as the budget buys.
+        cost: what each person asks for of whom `costs` says nothing.
+        costs: user_id and cost; of several rows of a person the last counts.
+        budget: what all together may cost.
+        proof: part of the best possible reach that is to be proven; None: of the settings.
+        seed: of the draws.
+        most_sets: at most so many sets, where fewer than the settings allow.
+    """
+
+    count: int | None = None
+    cost: float | None = None
+    costs: pl.DataFrame | None = None
+    budget: float | None = None
+    proof: float | None = None
+    seed: int = 0
+    most_sets: int | None = None
+
+    def refuse(self) -> None:
+        """Raises what cannot be meant.
+
+        Raises:
+            InvalidValue: of what, and why.
+        """
+        if self.count is not None and self.count < 1:
+            raise InvalidValue("seeds", f"{self.count} is not at least 1")
+        if self.proof is not None and not 0 <= self.proof < 1:
+            raise InvalidValue("proof", f"{self.proof:g} is not from 0 to below 1")
+        for name, value in (("cost", self.cost), ("budget", self.budget)):
+            if value is not None and not (isfinite(value) and value >= 0):
+                raise InvalidValue(name, f"{value:g} is not an amount from 0 on")
+        if self.budget is not None and self.cost is None and self.costs is None:
+            raise InvalidValue("budget", "needs what people ask for: a cost for all, or a list")
+
+    def most(self, costs: Array | None, allowed: Array, limit: int) -> int:
+        """How many may be chosen: as asked, or as the budget buys of the cheapest.
+
+        Args:
+            costs: (people,), NaN where it is not known.
+            allowed: (people,) bool, who may be asked.
+            limit: no more than this, where nobody says how many.
+        """
+        if self.count is not None:
+            return self.count
+        if self.budget is None or costs is None or not allowed.any():
+            return USUAL
+        paid = np.sort(costs[allowed])
+        affordable = int(np.searchsorted(np.cumsum(paid), self.budget * (1 + LEAST_COST), "right"))
+        if not affordable:
+            least = f"the least that anybody asks for is {paid[0]:g}"
+            raise InvalidValue("budget", f"{self.budget:g} buys nobody: {least}")
+        return min(affordable, limit)
+
+
+def costs_of(ask: Ask, users: pl.Series) -> Array | None:
+    """(users,) what each asks for, NaN where nobody knows; None where nobody asks for anything.
+
+    Raises:
+        FrameError: the list lacks a column.
+        UnreadableFile: a cost is no number.
+        InvalidValue: a cost is below zero or no finite number, or the list knows nobody here.
+    """
+    if ask.costs is None:
+        return None if ask.cost is None else np.full(users.len(), float(ask.cost))
+    told = _told(ask.costs)
+    found = np.full(users.len(), np.nan if ask.cost is None else float(ask.cost))
+    at = positions(users, told[USER])
+    if ask.cost is None and told.height and not (at >= 0).any():
+        raise InvalidValue("costs", "names nobody of this network")
+    found[at[at >= 0]] = told[COST].to_numpy()[at >= 0]
+    return found
+
+
+def _told(costs: pl.DataFrame) -> pl.DataFrame:
+    for column in (USER, COST):
+        if column not in costs.columns:
+            raise FrameError("costs", column, f"missing; found {', '.join(costs.columns)}")
+    try:
+        told = costs.select(pl.col(USER).cast(pl.String), pl.col(COST).cast(pl.Float64))
+    except pl.exceptions.PolarsError:
+        raise UnreadableFile("costs", "holds a cost that is no number") from None
+    told = told.drop_nulls()
+    wrong = told.filter(~(pl.col(COST).is_finite() & (pl.col(COST) >= 0)))
+    if wrong.height:
+        raise InvalidValue("costs", f"of {counted(wrong.height, 'row')} is no amount from 0 on")
+    return told.unique(USER, keep="last", maintain_order=True)
