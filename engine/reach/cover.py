@@ -6,7 +6,8 @@ bounds that hold for every other. Never: a bound by trust; each is computed from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ STEPS = 100
 ENOUGH = 1e-3
 """A bound so near to what is covered is as good as none nearer."""
 LEAST_COST = 1e-12
+NARROWED = 4
+"""Who is in so many times fewer sets than the last of the most usual seldom matters."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,19 @@ class Wanted:
 
 
 class Cover:
-    """Sets by who is in them, to be covered greedily."""
+    """Sets by who is in them, to be covered greedily.
+
+    Few people are in many sets, and only they are chosen or bound a choice: a table is made of
+    those alone, and again of more where others turn out to matter.
+    """
 
     def __init__(self, sets: Sets, weights: Array, people: int) -> None:
-        ones = np.ones(sets.members.size, np.bool_)
-        table = sparse.csr_array((ones, sets.members, sets.starts), shape=(len(sets), people))
-        by_person = table.tocsc()
-        self._sets, self._starts, self._of = sets, by_person.indptr, by_person.indices
-        self._worth = np.sign(weights[sets.roots])
-        self._people = people
+        self._sets, self._worth = sets, np.sign(weights[sets.roots])
+        self._often = np.bincount(sets.members, minlength=people)
+        if (self._worth <= 0).any():
+            bright = np.repeat(self._worth > 0, np.diff(sets.starts))
+            self._often = np.bincount(sets.members[bright], minlength=people)
+        self._last: tuple[Wanted, _Table] | None = None
 
     def greedy(self, wanted: Wanted) -> tuple[Array, Array, float]:
         """Who is chosen, what each added, and at most how many sets any choice could cover.
@@ -62,28 +69,16 @@ class Cover:
         2018, eq. 10; for costs, of a fractional knapsack). It looks away from detractors, whom the
         best choice might avoid.
         """
-        left = np.ones(len(self._sets), bool)
-        net = self._gains(np.flatnonzero(left), self._worth)
-        bright = self._gains(np.flatnonzero(self._worth > 0), self._worth)
-        free, money = wanted.allowed.copy(), wanted.budget
-        rows, gains, covered, best = [], [], 0.0, np.inf
-        for _ in range(wanted.count):
-            best = min(best, covered + _at_most(np.where(free, bright, 0), wanted)[0])
-            person = _next(net, free, wanted.costs, money)
-            if person is None:
+        least = self._least(wanted)
+        while True:
+            table = self._table(wanted, least)
+            rows, gains, best, left = table.greedy()
+            enough = rows.size == wanted.count and min(gains.min(), left) >= least
+            if least <= 1 or enough:
                 break
-            of = self._of[self._starts[person] : self._starts[person + 1]]
-            of = of[left[of]]
-            rows.append(person)
-            gains.append(net[person])
-            covered += float((self._worth[of] > 0).sum())
-            left[of], free[person] = False, False
-            net -= self._gains(of, self._worth)
-            bright -= self._gains(of[self._worth[of] > 0], self._worth)
-            if money is not None and wanted.costs is not None:
-                money -= float(wanted.costs[person])
-        best = min(best, covered + _at_most(np.where(free, bright, 0), wanted)[0])
-        return np.array(rows, np.int64), np.array(gains, np.float64), best
+            least //= NARROWED
+        self._last = (wanted, table)
+        return table.who[rows], gains, best
 
     def tightened(self, wanted: Wanted, rows: Array, best: float, enough: float | None) -> float:
         """At most how many sets any choice could cover, by prices on the sets.
@@ -95,62 +90,132 @@ class Cover:
 
         Args:
             wanted: who may be asked, how many, for how much.
-            rows: who was chosen; what they cover tells how far prices can go.
+            rows: who was chosen by `greedy`; what they cover tells how far prices can go.
             best: a bound that is known, returned where none is found below it.
             enough: a bound below which none is looked for; nor is any where it lies below what is
                 covered, which none can reach. None: as low a one as is found.
         """
-        bright = np.flatnonzero(self._worth > 0)
-        often = self._times(_among(rows, self._people))[bright]
+        if self._last is None or self._last[0] is not wanted:
+            self.greedy(wanted)
+        table = self._last[1] if self._last else self._table(wanted, 1)
+        often = table.times(np.isin(table.who, rows).astype(np.float64)) * table.bright
         covered = float((often > 0).sum())
         if enough is not None and (best <= enough or enough < covered):
             return best
-        members, entry = self._members(bright)
-        prices = np.where(often > 0, 0.3 / np.maximum(often, 1), 1.0)
+        prices = np.where(often > 0, 0.3 / np.maximum(often, 1), 1.0) * table.bright
         length, stalled = 1.0, 0
         for _ in range(STEPS):
-            gains = np.bincount(members, weights=prices[entry], minlength=self._people)
-            most, shares = _at_most(np.where(wanted.allowed, gains, 0), wanted)
-            bound = float((1 - prices).sum()) + most
+            most, shares = table.at_most(table.by_person @ prices)
+            bound = float((table.bright - prices).sum()) + most
             stalled = 0 if bound < best else stalled + 1
             best = min(best, bound)
             if stalled == 5:
                 length, stalled = length * 0.6, 0
             if best <= max(enough or 0.0, covered * (1 + ENOUGH)) or length < ENOUGH:
                 break
-            slope = self._times(shares)[bright] - 1
-            fixed = ((prices <= 0) & (slope > 0)) | ((prices >= 1) & (slope < 0))
+            slope = table.times(shares) - 1
+            fixed = ((prices <= 0) & (slope > 0)) | ((prices >= table.bright) & (slope < 0))
             slope[fixed] = 0
             step = length * (bound - covered) / max(float(slope @ slope), 1.0)
-            prices = np.clip(prices - step * slope, 0, 1)
+            prices = np.clip(prices - step * slope, 0, table.bright)
         return best
 
-    def _times(self, shares: Array) -> Array:
+    def _least(self, wanted: Wanted) -> int:
+        """In how many sets at least somebody is who seems to matter; 1 where costs decide."""
+        often = self._often[wanted.allowed]
+        if wanted.costs is not None or often.size <= wanted.count:
+            return 1
+        last = np.partition(often, often.size - wanted.count)[often.size - wanted.count]
+        return max(1, int(last) // NARROWED)
+
+    def _table(self, wanted: Wanted, least: int) -> _Table:
+        """Of people who are in so many sets, by the sets that hold any of them."""
+        some = wanted.allowed & (self._often >= least)
+        held = np.flatnonzero(some[self._sets.members])
+        number = np.cumsum(some, dtype=np.int32) - 1
+        of = np.repeat(np.arange(len(self._sets), dtype=np.int32), np.diff(self._sets.starts))[held]
+        first = np.flatnonzero(np.diff(of, prepend=-1))
+        who = np.flatnonzero(some)
+        by_set = sparse.csr_array(
+            (np.ones(held.size), number[self._sets.members[held]], np.append(first, held.size)),
+            shape=(first.size, who.size),
+        )
+        others = np.sort(self._often[wanted.allowed & ~some])[::-1][: wanted.count]
+        costs = None if wanted.costs is None else wanted.costs[who]
+        return _Table(
+            who,
+            by_set,
+            self._worth[of[first]],
+            replace(wanted, costs=costs),
+            others.astype(np.float64),
+        )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Some people, and the sets that any of them is in; `others`: the most sets of other people."""
+
+    who: Array
+    by_set: Any
+    worth: Array
+    wanted: Wanted
+    others: Array
+
+    @cached_property
+    def by_person(self) -> Any:
+        """The same by people."""
+        return self.by_set.T.tocsr()
+
+    @cached_property
+    def bright(self) -> Array:
+        """(sets,) 1 for those whose listener is to be reached, 0 for those of detractors."""
+        return (self.worth > 0).astype(np.float64)
+
+    def greedy(self) -> tuple[Array, Array, float, float]:
+        """The choice, what each added, its bound, and the least gain left that is part of it."""
+        wanted, size = self.wanted, self.who.size
+        net, bright = self.by_person @ self.worth, self.by_person @ self.bright
+        left, free = np.ones(self.worth.size, np.bool_), np.ones(size, np.bool_)
+        rows, gains, covered, best, money = [], [], 0.0, np.inf, wanted.budget
+        for _ in range(wanted.count):
+            best = min(best, covered + self.at_most(np.where(free, bright, 0))[0])
+            person = _next(net, free, wanted.costs, money)
+            if person is None:
+                break
+            of = self._of(person)
+            of = of[left[of]]
+            rows.append(person)
+            gains.append(net[person])
+            covered += float(self.bright[of].sum())
+            left[of], free[person] = False, False
+            taken = self.by_set[of]
+            net -= self.worth[of] @ taken
+            bright -= self.bright[of] @ taken
+            if money is not None and wanted.costs is not None:
+                money -= float(wanted.costs[person])
+        open_ = np.where(free, bright, 0)
+        best = min(best, covered + self.at_most(open_)[0])
+        last = np.sort(open_)[::-1][: wanted.count]
+        least = float(last[-1]) if last.size == wanted.count else 0.0
+        return np.array(rows, np.int64), np.array(gains, np.float64), best, least
+
+    def times(self, shares: Array) -> Array:
         """(sets,) how many of the chosen are in each, by what share of each is chosen."""
         people = np.flatnonzero(shares)
-        parts = [self._of[self._starts[one] : self._starts[one + 1]] for one in people]
-        of = np.concatenate([*parts, self._of[:0]])
+        parts = [self._of(person) for person in people.tolist()]
         weights = np.repeat(shares[people], [part.size for part in parts])
-        return np.bincount(of, weights=weights, minlength=len(self._sets))
+        of = np.concatenate([*parts, self.by_person.indices[:0]])
+        return np.bincount(of, weights=weights, minlength=self.worth.size)
 
-    def _members(self, sets: Array) -> tuple[Array, Array]:
-        """Everybody in these sets, and the place of the set that each is in."""
-        first, length = self._sets.starts[sets], np.diff(self._sets.starts)[sets]
-        entry = np.repeat(np.arange(sets.size), length)
-        before = np.cumsum(length) - length
-        return self._sets.members[np.arange(entry.size) - before[entry] + first[entry]], entry
+    def at_most(self, gains: Array) -> tuple[float, Array]:
+        """The most that so many people, or so much money, could add, and who by what share."""
+        most, shares = _at_most(np.concatenate([gains, self.others]), self.wanted)
+        return most, shares[: gains.size]
 
-    def _gains(self, sets: Array, worth: Array) -> Array:
-        """(people,) of each person the worth of those of these sets that they are in."""
-        members, entry = self._members(sets)
-        return np.bincount(members, weights=worth[sets][entry], minlength=self._people)
-
-
-def _among(rows: Array, people: int) -> Array:
-    """(people,) 1 for these, 0 for the others."""
-    found = np.zeros(people)
-    found[rows] = 1
-    return found
+    def _of(self, person: int) -> Array:
+        starts = self.by_person.indptr
+        found: Array = self.by_person.indices[starts[person] : starts[person + 1]]
+        return found
 
 
 def _next(net: Array, free: Array, costs: Array | None, money: float | None) -> int | None:

@@ -65,9 +65,7 @@ class Rows:
 
     @cached_property
     def hits(self) -> Array:
-        """(people,) float64: −Σ log(1 − chance) of a person's ties; NaN where they are so many
-        that each tie is better asked.
-        """
+        """(people,) float64: −Σ log(1 − chance) of a person's ties; NaN where most are live."""
         found = self.lengths * -np.log(np.maximum(1 - self.even.astype(np.float64), SURE))
         if self.is_uneven:
             ends = self.sums[self.starts]

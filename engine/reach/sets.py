@@ -128,7 +128,8 @@ def _first(ordered: Array) -> Array:
 def _is_among(ordered: Array, keys: Array) -> Array:
     if not ordered.size:
         return np.zeros(keys.size, np.bool_)
-    return ordered[np.minimum(np.searchsorted(ordered, keys), ordered.size - 1)] == keys
+    found: Array = ordered[np.minimum(np.searchsorted(ordered, keys), ordered.size - 1)] == keys
+    return found
 
 
 def _merged(one: Array, other: Array) -> Array:
@@ -180,7 +181,8 @@ def _struck(rows: Rows, people: Array, rng: np.random.Generator) -> Array:
         sums, some = rows.sums, people[uneven]
         spots = sums[first[uneven]] + where[uneven] * rows.hits[some]
         ties[uneven] = np.searchsorted(sums, spots, side="right") - 1
-    return np.clip(ties, first, after - 1)  # where rounding goes beyond a person's ties
+    kept: Array = np.clip(ties, first, after - 1)  # where rounding goes beyond a person's ties
+    return kept
 
 
 def _spread_out(first: Array, lengths: Array) -> tuple[Array, Array]:
