@@ -1,0 +1,237 @@
+"""How far a word goes that some people say: simulated many times, all times at once.
+
+In: a graph, who starts, how word travels. Out: how many people are reached, with an interval, and
+by when. Never: somebody counted twice, or who merely saw what was passed on.
+
+Reached is who started or was touched, or took the word up from somebody and so passes it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InvalidValue, counted
+from engine.reach.delays import Delay
+from engine.reach.estimates import Estimate, estimate
+from engine.reach.graph import Graph
+from engine.reach.worlds import CASCADE, Reached, Ways, among, onward, reached, timed
+
+Array = NDArray[Any]
+Tick = Callable[[int, float], None]
+
+HELD = 1 << 21
+"""People reached, and starters tossed, in all worlds that are looked at together."""
+FEW_AT_FIRST = 64
+MANY = 1 << 22
+"""So many starts are enough at first: the runs of very many starters differ little."""
+STREAM = 62
+
+
+@dataclass(frozen=True)
+class Starters:
+    """Who may have the word first: rows of people, each once; touched, and then taking it up.
+
+    Who is touched is reached; only who also takes it up passes it on. Rows from the size of the
+    graph on are people without ties.
+
+    Attributes:
+        rows: (starters,) int64.
+        touched: (starters,) the chance of each to be touched, apart from all others; 1 where None.
+        takes: (starters,) the chance of each, once touched, to take it up; 1 where None.
+    """
+
+    rows: Array
+    touched: Array | None = None
+    takes: Array | None = None
+
+
+@dataclass(frozen=True)
+class Travel:
+    """How the word goes on: by which model, and in what time.
+
+    Attributes:
+        model: cascade or threshold.
+        delay: of each step; None: it is not asked by when.
+        hours: rising, above 0: the moments of the curve.
+        whole: whether the last hour is not the end, and what comes later counts too.
+    """
+
+    model: str = CASCADE
+    delay: Delay | None = None
+    hours: tuple[float, ...] = ()
+    whole: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises InvalidValue: hours that are no moments, or without a delay."""
+        wrong = [hour for hour in self.hours if not (isfinite(hour) and hour > 0)]
+        if wrong:
+            raise InvalidValue("horizon", f"{wrong[0]:g} hours is not above 0")
+        if list(self.hours) != sorted(set(self.hours)):
+            raise InvalidValue("hours", "must rise")
+        if (self.hours or not self.whole) and (self.delay is None or not self.hours):
+            raise InvalidValue("hours", "need a delay, and an end needs hours")
+
+    @property
+    def until(self) -> float:
+        """Hours after which nothing counts."""
+        return inf if self.whole else self.hours[-1]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """At least `first` runs, at most `most`; until the interval's half is `precision` of the mean.
+
+    `level` is the confidence of intervals, and the part of all runs between `low` and `high`.
+    """
+
+    first: int
+    most: int
+    precision: float
+    level: float
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """People reached, those among them who were not touched, and what single runs came to.
+
+    `reach` and `earned` hold the expected number; between `low` and `high` lies the share `level`
+    of all runs, whose standard deviation is `deviation`. `curve` is the reach by each hour.
+    """
+
+    reach: Estimate
+    earned: Estimate
+    low: float
+    high: float
+    deviation: float
+    runs: int
+    curve: tuple[Estimate, ...]
+
+
+def spread(
+    graph: Graph,
+    starters: Starters,
+    travel: Travel,
+    runs: Runs,
+    tick: Tick = lambda runs, width: None,
+) -> Spread:
+    """How many people the word of some reaches, in how many hours.
+
+    Args:
+        graph: who takes whose word.
+        starters: who has it first.
+        travel: how it goes on.
+        runs: how often it is tried.
+        tick: told the runs so far, and half of the interval as part of the mean.
+
+    Raises:
+        InvalidValue: nobody starts, a starter is there twice, or a chance is none.
+    """
+    check(starters)
+    rng = np.random.default_rng([runs.seed, STREAM])
+    people = max(len(graph), int(starters.rows.max()) + 1)
+    salt = int(rng.integers(1 << 63))
+    ways = onward(graph, travel.model, people=people, salt=salt)
+    if travel.delay is not None and travel.hours:
+        ways = timed(ways, travel.delay, travel.until)
+    first = min(runs.first, max(FEW_AT_FIRST, MANY // starters.rows.size))
+    room = max(1, HELD // starters.rows.size)
+    done, number, parts = 0, min(FEW_AT_FIRST, room, runs.most), []
+    while True:
+        part, size = _tried(ways, starters, travel, np.arange(done, done + number), rng)
+        parts.append(part)
+        done += number
+        found = np.concatenate(parts)
+        whole = estimate(found[:, -2], runs.level)
+        width = whole.half_width / whole.mean if whole.mean else 0.0
+        tick(done, width)
+        if done >= runs.most or (done >= first and width <= runs.precision):
+            break
+        number = min(room, max(1, HELD * number // size), 4 * number)
+        number = min(number, runs.most - done, max(first - done, done))
+    return _told(found, runs.level)
+
+
+def check(starters: Starters) -> None:
+    """Raises InvalidValue: nobody starts, a starter is there twice, or a chance is none."""
+    size = starters.rows.size
+    if not size:
+        raise InvalidValue("starters", "are nobody; name at least one")
+    if np.unique(starters.rows).size < size or starters.rows.min() < 0:
+        raise InvalidValue("starters", "hold somebody twice, or who is not there")
+    for name, values in (("touched", starters.touched), ("takes", starters.takes)):
+        if values is not None:
+            check_chances(name, values, size)
+
+
+def check_chances(name: str, values: Array, size: int) -> None:
+    """Raises InvalidValue: there are not so many, or some are no numbers from 0 to 1."""
+    if values.shape != (size,):
+        raise InvalidValue(name, f"are {values.size:,} chances for {size:,} people")
+    wrong = int((~((values >= 0) & (values <= 1))).sum())  # NaN is neither
+    if wrong:
+        raise InvalidValue(name, f"{counted(wrong, 'chance')} of {size:,} are not from 0 to 1")
+
+
+def _tried(
+    ways: Ways, starters: Starters, travel: Travel, worlds: Array, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """(runs, hours + 2): reached by each hour, at the end, by word alone; and how many keys."""
+    order = np.argsort(starters.rows)
+    touched = _tossed(starters.touched, order, worlds.size, rng)
+    takes = touched & _tossed(starters.takes, order, worlds.size, rng)
+    keys = worlds[:, None] * ways.people + starters.rows[order]
+    found = reached(ways, keys[takes], rng)
+    if starters.takes is not None:
+        found = _also(found, keys[touched])
+    reach = _by_hour(ways, found, travel, worlds)
+    return np.column_stack([reach, reach[:, -1] - touched.sum(axis=1)]), max(found.keys.size, 1)
+
+
+def _also(found: Reached, touched: Array) -> Reached:
+    """With those who were touched: at once, whether they took it up, will do later, or never."""
+    met = among(found.keys, touched)
+    keys = np.concatenate([found.keys, touched[~met]])
+    if found.hours is None:
+        return Reached(keys, None)
+    hours = np.concatenate([found.hours, np.zeros(keys.size - found.keys.size)])
+    hours[np.searchsorted(found.keys, touched[met])] = 0
+    return Reached(keys, hours)
+
+
+def _tossed(chances: Array | None, order: Array, worlds: int, rng: np.random.Generator) -> Array:
+    if chances is None:
+        return np.ones((worlds, order.size), bool)
+    found: Array = rng.random((worlds, order.size)) < chances[order]
+    return found
+
+
+def _by_hour(ways: Ways, found: Reached, travel: Travel, worlds: Array) -> Array:
+    columns = len(travel.hours) + 1
+    at = (found.keys // ways.people - worlds[0]) * columns
+    if found.hours is None:
+        return np.bincount(at, minlength=worlds.size)[:, None]
+    at += np.searchsorted(travel.hours, found.hours)
+    table = np.bincount(at, minlength=worlds.size * columns).reshape(worlds.size, columns)
+    return np.cumsum(table, axis=1)
+
+
+def _told(found: Array, level: float) -> Spread:
+    """What the runs (rows of `_tried`) come to."""
+    ends = found[:, -2]
+    low, high = np.quantile(ends, [(1 - level) / 2, (1 + level) / 2])
+    return Spread(
+        reach=estimate(ends, level),
+        earned=estimate(found[:, -1], level),
+        low=float(low),
+        high=float(high),
+        deviation=float(ends.std(ddof=1)) if ends.size > 1 else 0.0,
+        runs=ends.size,
+        curve=tuple(estimate(column, level) for column in found.T[:-2]),
+    )

@@ -1,0 +1,240 @@
+"""Whom the word reaches, and when, in many worlds at once: each tie passes it on there, or not.
+
+In: ties, and who has the word first in each world. Out: everybody who gets it, with the hours.
+Never: a tie drawn twice in one world, or more ties looked at together than a bound.
+
+Under independent cascade each tie is live by its chance, apart from all others; under linear
+threshold each taker keeps at most one of their ties, each with the chance of its weight, which is
+the same as a threshold that the weights of those who have the word must reach (Kempe, Kleinberg &
+Tardos 2003, "Maximizing the spread of influence through a social network", theorem 2.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InvalidValue
+from engine.reach.delays import Delay
+from engine.reach.graph import Graph, Rows
+from engine.reach.sets import live
+
+Array = NDArray[Any]
+Draw = Callable[[Array, Array, np.random.Generator], tuple[Array, Array]]
+"""From keys and their people to the live ties: whose each is, by place, and its other end."""
+
+CASCADE, THRESHOLD = "cascade", "threshold"
+MODELS = (CASCADE, THRESHOLD)
+TIES_AT_ONCE = 1 << 20
+"""So many ties are looked at together; a person with more is looked at alone."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where the word goes on from each of `people`, and how long each step takes.
+
+    Ties that take longer than `until` hours are as good as not there.
+    """
+
+    lengths: Array  # (people,) int64: ties of each
+    draw: Draw
+    delay: Delay | None = None
+    until: float = inf
+
+    @property
+    def people(self) -> int:
+        return self.lengths.size
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Who gets the word: keys (world × people + person), rising, and hours where they are known."""
+
+    keys: Array
+    hours: Array | None
+
+
+def onward(graph: Graph, model: str, *, people: int, salt: int) -> Ways:
+    """From who has the word to those who take it from them.
+
+    Args:
+        graph: who takes whose word.
+        model: cascade or threshold.
+        people: so many are numbered; those beyond the graph have no ties.
+        salt: of what takers keep, which has to be the same whoever asks in a world.
+    """
+    if _known(model) == CASCADE:
+        rows = widened(graph.gives, people)
+        return Ways(rows.lengths, lambda keys, who, rng: live(rows, who, rng))
+    weights, below = _weights(graph.takes)
+    rows = widened(_turned(graph, weights), people)
+    begins = _turned(graph, below).chances
+
+    def kept(keys: Array, who: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        place, ties = _ties(rows, who)
+        takers = keys[place] - who[place] + rows.others[ties]
+        at = _uniform(takers, salt) - begins[ties]
+        hit = (at >= 0) & (at < rows.chances[ties])
+        return place[hit], rows.others[ties[hit]]
+
+    return Ways(rows.lengths, kept)
+
+
+def backward(graph: Graph, model: str) -> Ways:
+    """From who may get the word to those from whom they take it; each is to be met once a world."""
+    takes = graph.takes
+    if _known(model) == CASCADE:
+        return Ways(takes.lengths, lambda keys, who, rng: live(takes, who, rng))
+    weights, _ = _weights(takes)
+    ends = np.cumsum(weights)
+    before = np.concatenate([[0.0], ends])[takes.starts]
+
+    def kept(keys: Array, who: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        at = np.searchsorted(ends, before[who] + rng.random(who.size), side="right")
+        hit = np.flatnonzero(at < takes.starts[who + 1])
+        return hit, takes.others[at[hit]]
+
+    # one draw a person, however many ties they have
+    return Ways(np.minimum(takes.lengths, 1), kept)
+
+
+def timed(ways: Ways, delay: Delay, until: float) -> Ways:
+    """The same ways, where each step takes its time."""
+    return replace(ways, delay=delay, until=until)
+
+
+def reached(ways: Ways, first: Array, rng: np.random.Generator) -> Reached:
+    """Everybody who gets the word from those who have it first.
+
+    Args:
+        ways: of the word.
+        first: keys, rising, none twice.
+        rng: of live ties and their delays.
+    """
+    front = seen = first
+    steps: list[tuple[Array, Array, Array]] = []
+    while front.size:
+        place, keys = _next(ways, front, rng)
+        if ways.delay is not None:
+            hours = ways.delay.draw(keys.size, rng)
+            soon = hours <= ways.until
+            place, keys = place[soon], keys[soon]
+            steps.append((front[place], keys, hours[soon]))
+        keys = _once(keys)
+        front = keys[~among(seen, keys)]
+        if front.size:
+            seen = np.concatenate([seen, front])
+            seen.sort(kind="stable")  # which merges what is sorted already
+    if ways.delay is None:
+        return Reached(seen, None)
+    hours = _earliest(seen, first, steps)
+    soon = hours <= ways.until
+    return Reached(seen[soon], hours[soon])
+
+
+def _next(ways: Ways, front: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Live ties of a front: the place of each among the front, and the key of its other end."""
+    who = front % ways.people
+    ends = np.cumsum(ways.lengths[who])
+    cuts = np.searchsorted(ends, np.arange(TIES_AT_ONCE, ends[-1], TIES_AT_ONCE), side="right")
+    borders = [0, *np.unique(cuts[cuts > 0]).tolist(), front.size]
+    places, keys = [], []
+    for low, high in pairwise(borders):
+        place, others = ways.draw(front[low:high], who[low:high], rng)
+        place = place + low
+        places.append(place)
+        keys.append(front[place] - who[place] + others)
+    return np.concatenate(places), np.concatenate(keys)
+
+
+def _earliest(seen: Array, first: Array, steps: list[tuple[Array, Array, Array]]) -> Array:
+    """(seen,) hours until each has the word, by the quickest way (Bellman 1958, Ford 1956)."""
+    found = np.full(seen.size, inf)
+    found[np.searchsorted(seen, first)] = 0
+    if not steps:
+        return found
+    sources, takers, hours = (np.concatenate(part) for part in zip(*steps, strict=True))
+    sources, takers = np.searchsorted(seen, sources), np.searchsorted(seen, takers)
+    fresh = found == 0
+    while True:
+        go = np.flatnonzero(fresh[sources])
+        before = found.copy()
+        np.minimum.at(found, takers[go], found[sources[go]] + hours[go])
+        fresh = found < before
+        if not fresh.any():
+            return found
+
+
+def _once(keys: Array) -> Array:
+    """The same keys, rising, each once; by sorting, which is faster here than by hashes."""
+    keys = np.sort(keys)
+    return keys[np.append(True, keys[1:] != keys[:-1])] if keys.size else keys
+
+
+def among(rising: Array, keys: Array) -> Array:
+    """(keys,) whether each is among rising numbers."""
+    if not rising.size:
+        return np.zeros(keys.size, bool)
+    at = np.minimum(np.searchsorted(rising, keys), rising.size - 1)
+    found: Array = rising[at] == keys
+    return found
+
+
+def widened(rows: Rows, people: int) -> Rows:
+    """The same rows, with empty ones up to so many people."""
+    more = people - (rows.starts.size - 1)
+    if more <= 0:
+        return rows
+    starts = np.concatenate([rows.starts, np.full(more, rows.starts[-1])])
+    return Rows(starts, rows.others, rows.chances)
+
+
+def _known(model: str) -> str:
+    if model not in MODELS:
+        raise InvalidValue("model", f"{model!r} is not known; known: {', '.join(MODELS)}")
+    return model
+
+
+def _weights(takes: Rows) -> tuple[Array, Array]:
+    """(ties,) weights, of which a taker's sum to at most 1; and the sum of those before each."""
+    chances = takes.chances.astype(np.float64)
+    ends = np.cumsum(chances)
+    sums = np.diff(np.concatenate([[0.0], ends])[takes.starts])
+    taker = np.repeat(np.arange(takes.lengths.size), takes.lengths)
+    weights = chances / np.maximum(sums, 1)[taker]
+    ends = np.cumsum(weights)
+    starts = np.concatenate([[0.0], ends])[takes.starts]
+    return weights, np.maximum(ends - weights - starts[taker], 0)
+
+
+def _turned(graph: Graph, values: Array) -> Rows:
+    """Values of ties by who is followed, in place of their chances."""
+    takes = graph.takes
+    return Graph(graph.users, Rows(takes.starts, takes.others, values)).gives
+
+
+def _ties(rows: Rows, who: Array) -> tuple[Array, Array]:
+    """All ties of these people, with the place of whose each is."""
+    lengths = rows.lengths[who]
+    place = np.repeat(np.arange(who.size), lengths)
+    before = np.cumsum(lengths) - lengths
+    return place, np.arange(place.size) - before[place] + rows.starts[who][place]
+
+
+def _uniform(keys: Array, salt: int) -> Array:
+    """(keys,) numbers from 0 to below 1, always the same of a key (splitmix64: Steele et al. 2014).
+
+    So what a taker keeps in a world needs no memory.
+    """
+    mixed = (keys.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= np.uint64(salt)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
