@@ -31,6 +31,7 @@ from api.http import (
     products,
     reports,
     users,
+    word,
 )
 from api.http.answers import Answers, Shelf
 from api.http.contract import Noun, build
@@ -110,6 +111,7 @@ def _nouns(
         plans.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
         campaigns.routes(desk, hatch.inbox, replay_hours=chosen["intake"].replay_hours),
         reports.routes(home),
+        word.routes(desk, home),
         health.routes(desk, metrics),
     ]
 

@@ -86,7 +86,7 @@ def results_show(
     from engine.operations.members import acting
 
     home = home_of(context)
-    answer = known_results(home, acting(home, actor), campaign=campaign, as_of=_moment(as_of))
+    answer = known_results(home, acting(home, actor), campaign=campaign, as_of=moment_of(as_of))
     say(answer, as_json, printing_reports.results)
 
 
@@ -168,7 +168,7 @@ def _write(out: Path, text: str) -> None:
     out.chmod(0o644)  # a report is for others to read
 
 
-def _moment(word: str | None) -> datetime | None:
+def moment_of(word: str | None) -> datetime | None:
     """The moment that a word names; a day is its end, by UTC.
 
     Raises:

@@ -19,6 +19,7 @@ from api import (
     registry,
     reports,
     tuning,
+    word,
 )
 from api.texts import text
 
@@ -33,6 +34,7 @@ ROOMS = (
     tuning,
     attribution,
     reach,
+    word,
 )
 
 

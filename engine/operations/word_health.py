@@ -6,6 +6,7 @@ series, what the word is about, a state with reasons. Never: who spoke, or what 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,11 +108,19 @@ def span_of(
     return Span(until, wanted)
 
 
-def word_of(home: Home, product_id: str, span: Span) -> dict[str, Any]:
+def word_of(
+    home: Home, product_id: str, span: Span, *, also: Collection[str] = ()
+) -> dict[str, Any]:
     """How the word about a product stands.
 
     People are counted, not acts. Held accounts and people who did not agree to a profile say
     nothing here. Where nobody spoke, shares are null and `last_word_at` tells when somebody did.
+
+    Args:
+        home: whose log is read.
+        product_id: of the product.
+        span: of `span_of`.
+        also: ids that are known beside those of the log and of its table of products.
 
     Returns:
         product_id, name, since, until, days, state (alert, watch, calm or silent), reasons (rule,
@@ -123,13 +132,13 @@ def word_of(home: Home, product_id: str, span: Span) -> dict[str, Any]:
         read); level.
 
     Raises:
-        UnknownEntity: neither the table of products nor the log knows it.
+        UnknownEntity: the product is not known.
         ArtefactCorrupt: a trained reader of texts is damaged.
     """
     ground = _ground(home, span)
     acts = _gathered(ground, pl.col(f.PRODUCT) == product_id)
     names = _names(home)
-    if acts.is_empty():
+    if acts.is_empty() and product_id not in also:
         _check_known(home, product_id, names)
     word = _read(ground, acts, most=int(ground.chosen["read"].texts))
     tallied = tally(word) if acts.height else _nothing(product_id)

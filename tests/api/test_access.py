@@ -34,6 +34,7 @@ ROUTES = {
     PLANS: "campaigns:write",
     "/v1/products/product-003/channels": "segments:read",
     "/v1/products/product-003/schedule": "segments:read",
+    "/v1/products/product-003/word": "segments:read",
     **{f"/v1/{rows}": "events:write" for rows in HANDED_IN},
     **organised.ROUTES,
     "/v1/campaigns": "campaigns:write",

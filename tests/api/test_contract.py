@@ -21,7 +21,7 @@ from api.http.contract import text_of
 from engine.operations.keys import SCOPES
 from engine.store.home import Home
 from tests.api import organised
-from tests.api.breaking import PLANS, ROWS, WORD, Breaker
+from tests.api.breaking import PLANS, ROWS, Breaker
 from tests.api.campaigning import CAMPAIGNS, owners_key, put_campaign
 from tests.api.conftest import UNLIMITED, Asker, save_version
 from tests.pepper import with_pepper
@@ -103,7 +103,7 @@ CODES = {
     ("/v1/products/{product_id}/channels", "get"): SCOPED,
     ("/v1/products/{product_id}/accounts", "get"): SCOPED,
     ("/v1/products/{product_id}/schedule", "get"): SCOPED,
-    (WORD, "get"): f"{RECORDS} 404",
+    ("/v1/products/{product_id}/word", "get"): f"{RECORDS} 404",
     ("/v1/users/{user_id}/segments", "get"): SCOPED,
     ("/v1/users:segments", "post"): f"{SCOPED} 400 408 413 415",
     ("/v1/users/{user_id}/consent", "get"): RECORDS,

@@ -28,6 +28,7 @@ OF_PRODUCTS = (
     "/v1/products/{}/curve",
     "/v1/products/{}/channels",
     "/v1/products/{}/schedule",
+    "/v1/products/{}/word",
 )
 
 
