@@ -5,6 +5,7 @@ In: a home, a reader. Out: the reader kept, and opened again. Never: training.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ _NUMBERS = (
     "calibration",
     "calibrated",
 )
+SILENT = Path(os.devnull)
+"""A home that says nothing of words: all that do not share what is loaded for it."""
 
 
 def lexicon_of(home: Home) -> Lexicon:
@@ -55,7 +58,8 @@ def reading_of(home: Home) -> Reading:
     known = {task: reader for task, reader in trained.items() if reader is not None}
     own = sorted((home.root / "configs" / "lexicon").glob("*.toml"))
     stamp = tuple((file.name, (at := file.stat()).st_mtime_ns, at.st_size) for file in own)
-    return Reading(_lexicon(home.root, stamp), configs.load("text", home.root), known)
+    lexicon = _lexicon(home.root if own else SILENT, stamp)
+    return Reading(lexicon, configs.load("text", home.root), known)
 
 
 def save_reader(home: Home, reader: Reader) -> None:

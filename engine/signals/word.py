@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from engine.frames import ACTION, AT, EVENT, LANGUAGE, OBJECT, PRODUCT, TEXT, USER, VALUE
+from engine.frames import ACTION, ACTS, AT, EVENT, LANGUAGE, OBJECT, PRODUCT, TEXT, USER, VALUE
 from engine.settings import Section
 from engine.signals.coding import Meanings
 from engine.signals.readings import OPINION, Reading, judge_known
@@ -30,6 +30,7 @@ SAID = {
     WINDOW: pl.Int8,
     OPINION: pl.Int8,
     READ: pl.Boolean,
+    ACTS: pl.Int64,
 }
 SPOKEN = {
     PRODUCT: pl.String,
@@ -46,7 +47,8 @@ class Word:
     """What was said, one row for each act, and the aspects that were praised or blamed.
 
     `said`: product_id, user_id, occurred_at, event_id, window (0 the days judged, 1 those before),
-    opinion (1 for, -1 against, 0 neither), read (whether there was anything to read).
+    opinion (1 for, -1 against, 0 neither), read (whether there was anything to read), acts (1, and
+    of the newest also how many of the same person were left out).
     `spoken`: product_id, user_id, window, aspect, sign (1 praised, -1 blamed), and the phrase of
     the lists that names it, in small letters. `share` is the part of the people who are in both.
     """
@@ -69,10 +71,17 @@ def keep_readable(acts: pl.DataFrame, *, each: int, most: int) -> tuple[pl.DataF
 
     Where more than `most` texts are left, people are drawn by a hash of their id, with all that
     they said: so a sample says of shares what all would say. Returns the acts, and the part of
-    people that was to be drawn, 1 where it is all.
+    people that was to be drawn, 1 where it is all. Column `acts` keeps count of what is left out.
     """
-    newest = pl.struct(AT, EVENT).rank("ordinal", descending=True).over(PRODUCT, WINDOW, USER)
-    acts = acts.filter(newest <= each)
+    key = [PRODUCT, WINDOW, USER]
+    newest = pl.struct(AT, EVENT).rank("ordinal", descending=True).over(key)
+    left_out = (pl.len().over(key).cast(pl.Int64) - each).clip(lower_bound=0)
+    acts = (
+        acts.with_columns(newest.alias("newest"), left_out.alias("left_out"))
+        .filter(pl.col("newest") <= each)
+        .with_columns((1 + pl.col("left_out") * (pl.col("newest") == 1)).alias(ACTS))
+        .drop("newest", "left_out")
+    )
     texts = acts[TEXT].drop_nulls().n_unique()
     if texts <= most:
         return acts, 1.0
@@ -111,10 +120,12 @@ def read_word(
 
     Args:
         acts: of `in_windows`, in any order, each event once; columns event_id, user_id,
-            product_id, action, occurred_at, text, value and window.
+            product_id, action, occurred_at, text, value and window; acts, 1 where it is missing.
         actions: rows of `configs/actions.toml`.
         reading: lists, settings and trained readers.
     """
+    if ACTS not in acts.columns:
+        acts = acts.with_columns(pl.lit(1, pl.Int64).alias(ACTS))
     texts = acts[TEXT].drop_nulls().unique().sort()
     known = pl.col(LANGUAGE).is_not_null().alias("known")
     judged = judge_known(texts, reading).select(known, OPINION).with_columns(texts)

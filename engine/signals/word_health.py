@@ -67,7 +67,7 @@ def tally(word: Word) -> pl.DataFrame:
         pl.len().alias(PEOPLE),
         *((pl.col(OPINION) == sign).sum().alias(name) for name, sign in sides.items()),
     )
-    acts = word.said.group_by(key).agg(pl.len().alias(ACTS), (~pl.col(READ)).sum().alias(UNREAD))
+    acts = word.said.group_by(key).agg(pl.col(ACTS).sum(), (~pl.col(READ)).sum().alias(UNREAD))
     both = acts.join(people, on=key, how="left").with_columns(pl.col(FIGURES).fill_null(0))
     now, before = (
         both.filter(pl.col(WINDOW) == window).select(PRODUCT, pl.col(FIGURES).cast(pl.Int64))

@@ -146,6 +146,7 @@ def test_of_one_person_the_newest_acts_are_read() -> None:
     )
     kept, share = keep_readable(in_windows(given, until=UNTIL, days=28), each=20, most=1000)
     assert share == 1.0
+    assert kept["acts"].sum() == 101
     assert sorted(kept["event_id"]) == sorted([*(f"e{at}" for at in range(20)), "e100"])
 
 

@@ -37,7 +37,7 @@ def said(*rows: tuple[str, int, float], product: str = "p", read: bool = True) -
     """Rows of user, opinion, days ago."""
     return pl.DataFrame(
         [
-            (product, user, UNTIL - timedelta(days=ago), f"e{at:04}", int(ago > 28), sign, read)
+            (product, user, UNTIL - timedelta(days=ago), f"e{at:04}", int(ago > 28), sign, read, 1)
             for at, (user, sign, ago) in enumerate(rows)
         ],
         schema=SAID,
