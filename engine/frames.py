@@ -37,7 +37,7 @@ DATE, CAMPAIGN, REPORTED, RECORDED = "date", "campaign_id", "reported_at", "reco
 SCORE, INTEREST, PROBABILITY, RANK = "score", "interest", "probability", "rank"
 # audiences
 SIZE, SHARE, OVERLAP = "size", "share", "overlap"
-EARNED = "earned_reach"
+EARNED, PASSED = "earned_reach", "passed_on"
 LIFT, LOWER, UPPER, EXPECTED = "lift", "lower", "upper", "expected"
 
 

@@ -47,6 +47,7 @@ from engine.store.home import Home
 from engine.store.locks import only_one
 from engine.store.versions import champion, sweep, versions
 from training.accounts import describe_accounts
+from training.echo import hear_echo
 from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
 from training.learn import Learned, Tick, learn
@@ -255,10 +256,11 @@ def _publish(
     from training.targeting_apply import aim_products
 
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
-    model = build_model(version, learned, material.pairs, material.source, recipe, home)
-    seed = material.source.seed
-    word = learn_word(home, material.acts, model.users[USER], seed=seed)
+    source, seed = material.source, material.source.seed
+    word = learn_word(home, material.acts, source.users[USER], seed=seed)
+    echo = hear_echo(home, material.acts, word, source.users.height, material.pairs.products)
     tick("word of mouth")
+    model = build_model(version, learned, material.pairs, replace(source, echo=echo), recipe, home)
     model = replace(model, targeting=aim_products(home, model, seed=seed), word=word)
     tick("segments")
     before = _champion(home)

@@ -19,6 +19,7 @@ from engine import frames as f
 from engine import settings as configs
 from engine.audiences.build import Learned as Known
 from engine.audiences.build import SegmentParts, build_segments
+from engine.audiences.standing import Echo
 from engine.interests.folding import BRIDGED, PARTS, fit_bridge
 from engine.store.artefacts import Model, Seen, Segments
 from engine.store.home import Home
@@ -40,6 +41,7 @@ class Source:
     as_of: datetime
     seed: int
     accounts: pl.DataFrame | None = None  # where users work, None where nobody says
+    echo: Echo | None = None  # None where nobody passes on anything
 
 
 def build_model(
@@ -48,6 +50,8 @@ def build_model(
     """Assembles the model: tables, arrays, folding, segments, figures."""
     scorer = learned.scorer
     products = describe_products(pairs, source.products, learned)
+    if source.echo is not None:
+        products = products.with_columns(pl.Series(f.PASSED, source.echo.passing))
     seen = pairs.seen.tocsc()
     parts = _segments(learned, (pairs.likes, seen), products, source, home)
     return Model(
@@ -90,6 +94,7 @@ def _segments(
         interest=scorer.interest,
         probability=scorer.probability,
         holdout=learned.holdout,
+        echo=source.echo,
     )
     return build_segments(
         known,

@@ -21,6 +21,7 @@ from engine.audiences.membership import Found, Membership, gather, least_people
 from engine.audiences.outcomes import Outcome
 from engine.audiences.records import best_table, curve_table
 from engine.audiences.scores import Head
+from engine.audiences.standing import Echo
 from engine.audiences.survey import survey
 from engine.audiences.tiers import find_tiers, loyalty
 from engine.settings import Scalar, Section
@@ -46,8 +47,8 @@ class Learned:
     `likes` is (users, products) with 1 for each like, with or without those held out; `seen` has
     an entry for each pair with an act of any kind, with those held out. `holdout` has the columns
     user, product, liked and interest (the logit as predicted without the pair). Interest's rate
-    is that of people who have not acted on the product. `voice` is how many others take up the
-    word of each user who likes a product; None where nobody knows who passes on.
+    is that of people who have not acted on the product. `echo` is None where nobody knows
+    who passes on.
     """
 
     users: pl.DataFrame
@@ -59,7 +60,7 @@ class Learned:
     interest: Head
     probability: Head
     holdout: pl.DataFrame
-    voice: Array | None = None
+    echo: Echo | None = None
 
 
 def build_segments(
@@ -82,7 +83,7 @@ def build_segments(
         (learned.interest, learned.probability),
         embeddings=learned.embeddings,
         loyalty=faith,
-        voice=learned.voice,
+        echo=learned.echo,
         seen=learned.seen,
         settings=settings,
         goals=goals,

@@ -18,6 +18,7 @@ from engine.audiences.membership import Membership, least_people
 from engine.audiences.outcomes import Outcome
 from engine.audiences.records import best_table
 from engine.audiences.scores import Head
+from engine.audiences.standing import Echo
 from engine.audiences.survey import survey
 from engine.settings import Scalar, Section
 
@@ -33,7 +34,7 @@ def best_within(
     segments: tuple[pl.DataFrame, Array, Array],
     products: pl.DataFrame,
     loyalty: Array,
-    voice: Array | None = None,
+    echo: Echo | None = None,
     seen: Array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
@@ -61,7 +62,7 @@ def best_within(
         heads,
         embeddings=embeddings,
         loyalty=loyalty,
-        voice=voice,
+        echo=echo,
         seen=acts,
         settings=settings,
         goals=goals,

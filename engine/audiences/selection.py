@@ -48,7 +48,7 @@ class Limits:
 
 
 def values(
-    measured: Measured, loyalty: Array, goal: dict[str, Scalar], voice: Array | None = None
+    measured: Measured, loyalty: Array, goal: dict[str, Scalar], carried: Array | None = None
 ) -> Array:
     """What each panel user is worth to the goal for each product; open people's mean is 1.
 
@@ -67,8 +67,8 @@ def values(
         worth *= (1 - faith) + faith * loyalty
         worth = lifts(worth, open_)
     earned = np.float32(goal["earned"])
-    if earned > 0 and voice is not None:
-        worth *= 1 + earned * measured.probability * voice
+    if earned > 0 and carried is not None:
+        worth *= 1 + earned * measured.probability * carried
         worth = lifts(worth, open_)
     return worth
 

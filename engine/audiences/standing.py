@@ -21,6 +21,18 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class Echo:
+    """How far word goes of whoever likes what they are shown.
+
+    `carry` is (users,), how many others are expected to take up what each says once; `passing`
+    (products,), how many of those who like a product say so.
+    """
+
+    carry: Array
+    passing: Array
+
+
+@dataclass(frozen=True)
 class Panel:
     """Users on whom products are measured: everybody, or a seeded sample of them.
 
@@ -28,7 +40,7 @@ class Panel:
     people are; `seen` (panel, products) marks pairs with an act;
     `open_people` (products,) is how many of everybody have not acted on each product, `least` how
     many of them a segment must hold; `weight` is how many users one of the panel stands for.
-    `voice` is how many others take a person's word up who likes a product; None: nobody knows.
+    `echo` is of the panel's people; None where nobody knows who passes on.
     """
 
     rows: Array
@@ -38,7 +50,7 @@ class Panel:
     members: Array
     named: Array
     loyalty: Array
-    voice: Array | None
+    echo: Echo | None
     seen: sparse.csc_array
     open_people: Array
     least: int
@@ -47,6 +59,12 @@ class Panel:
     @property
     def people(self) -> int:
         return int(self.rows.size)
+
+    def carried(self, products: Array) -> Array | None:
+        """(products, panel) further people reached where each likes each; None: nobody knows."""
+        if self.echo is None:
+            return None
+        return np.multiply.outer(self.echo.passing[products], self.echo.carry)
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,7 @@ def draw_panel(
     embeddings: Array,
     segments: Membership,
     loyalty: Array,
-    voice: Array | None = None,
+    echo: Echo | None = None,
     seen: sparse.csc_array,
     most: int,
     least: int,
@@ -100,7 +118,7 @@ def draw_panel(
         members=columns.toarray().astype(np.float32),
         named=segments.named,
         loyalty=loyalty[rows],
-        voice=None if voice is None else voice[rows],
+        echo=None if echo is None else Echo(echo.carry[rows], echo.passing),
         seen=among if places.size == total else sparse.csc_array(among[places]),
         open_people=total - np.diff(among.indptr),
         least=least,

@@ -19,7 +19,15 @@ from engine.audiences.expectation import Tally, expect
 from engine.audiences.membership import Membership, least_people
 from engine.audiences.scores import Head
 from engine.audiences.selection import Limits, Picks, pick, values
-from engine.audiences.standing import Measured, Panel, draw_panel, measure, share_people, share_size
+from engine.audiences.standing import (
+    Echo,
+    Measured,
+    Panel,
+    draw_panel,
+    measure,
+    share_people,
+    share_size,
+)
 from engine.settings import Scalar, Section
 
 Array = NDArray[Any]
@@ -70,7 +78,7 @@ def survey(
     *,
     embeddings: Array,
     loyalty: Array,
-    voice: Array | None = None,
+    echo: Echo | None = None,
     seen: sparse.csc_array,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
@@ -93,7 +101,7 @@ def survey(
         embeddings=embeddings,
         segments=segments,
         loyalty=loyalty,
-        voice=voice,
+        echo=echo,
         seen=seen,
         most=settings["standing"].users,
         least=least,
@@ -142,11 +150,12 @@ def _measure_block(
     likes, squares = expect(panel, measured, curve.thresholds)
     people = _sums(measured.open.astype(np.float32), panel.members, measured.tops)
     least_one = np.maximum(people, 1)
-    picked = _pick_for_goals(panel, measured, settings, goals)
+    carried = panel.carried(products)
+    picked = _pick_for_goals(panel, measured, carried, settings, goals)
     return {
         "interest": likes.segments / (least_one * panel.weight),
         "probability": _sums(measured.probability, panel.members, measured.tops) / least_one,
-        "earned": _earned(panel, measured) / least_one,
+        "earned": _earned(panel, measured, carried) / least_one,
         "parts": people / np.maximum(measured.people, 1)[:, None],
         "picks": np.stack([each.segments for each in picked], axis=1),
         "overlaps": np.stack([each.overlaps for each in picked], axis=1),
@@ -159,16 +168,17 @@ def _measure_block(
     }
 
 
-def _earned(panel: Panel, measured: Measured) -> Array:
+def _earned(panel: Panel, measured: Measured, carried: Array | None) -> Array:
     """Sums of earned reach by segment and best share; NaN where nobody knows who passes on."""
-    if panel.voice is None:
+    if carried is None:
         return np.full((measured.people.size, len(panel.members) + len(measured.tops)), np.nan)
-    return _sums(measured.probability * panel.voice, panel.members, measured.tops)
+    return _sums(measured.probability * carried, panel.members, measured.tops)
 
 
 def _pick_for_goals(
     panel: Panel,
     measured: Measured,
+    carried: Array | None,
     settings: dict[str, Section],
     goals: dict[str, dict[str, Scalar]],
 ) -> list[Picks]:
@@ -186,7 +196,7 @@ def _pick_for_goals(
         pick(
             members,
             tops,
-            values(measured, panel.loyalty, goal, panel.voice)[:, some],
+            values(measured, panel.loyalty, goal, carried)[:, some],
             open_=open_,
             size_power=float(goal["size"]),
             limits=limits,

@@ -30,6 +30,7 @@ from engine.operations.ownership import Bounds
 from engine.operations.permits import may_be_embedded, withheld_ids
 from engine.operations.targeting import explain_targeting, targeting_of
 from engine.operations.withholding import closed, share_size_now, with_sizes_now, withheld
+from engine.operations.word import echo_of
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
 
@@ -107,13 +108,12 @@ def _goal(goal: str) -> dict[str, settings.Scalar]:
 def _best_on_channel(model: Model, row: int, goal: str, channel: str) -> pl.DataFrame:
     wanted = {goal: _goal(goal)}
     channels = model.users["channels"]
-    seen = channels.list.contains(channel).fill_null(False).to_numpy()
+    seen = channels.list.contains(channel).fill_null(False).to_numpy(writable=True)
     if not seen.any():
         known = channels.explode(empty_as_null=True).drop_nulls().unique().sort()
         raise UnknownEntity("channel", channel, near_ids(channel, known))
     chosen = settings.load("audiences")
     parts = model.segments
-    seen = seen.copy()
     seen[withheld(model).rows] = False
     return best_within(
         np.flatnonzero(seen),
@@ -123,6 +123,7 @@ def _best_on_channel(model: Model, row: int, goal: str, channel: str) -> pl.Data
         segments=(parts.table, parts.offsets, parts.members),
         products=model.products,
         loyalty=_loyalty(model, chosen["tiers"].half_life_days),
+        echo=echo_of(model),
         seen=model.seen.of(row),
         settings=chosen,
         goals=wanted,

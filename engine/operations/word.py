@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audiences.standing import Echo
 from engine.errors import InvalidValue, UnknownEntity
-from engine.frames import CHANNEL, USER
+from engine.frames import CHANNEL, PASSED, USER
 from engine.reach.graph import Graph, Rows
 from engine.store.artefacts import Model
-from engine.store.word import Word
+from engine.store.word import ROW, Word
 
 Array = NDArray[Any]
 
@@ -60,6 +61,30 @@ def word_of(model: Model) -> Word:
             "ingest --follows, or shares with their target_user_id, and retrain",
         )
     return model.word
+
+
+def carried_by_users(word: Word, users: int) -> Array:
+    """(users,) float32: how many others are expected to take up what each user says once.
+
+    0 for who has no ties.
+
+    Args:
+        word: of a model.
+        users: how many the model has.
+    """
+    found = np.zeros(users, np.float32)
+    rows = word.people[ROW]
+    known = rows.is_not_null().to_numpy()
+    found[rows.drop_nulls().to_numpy()] = np.asarray(word.carry)[known]
+    return found
+
+
+def echo_of(model: Model) -> Echo | None:
+    """How far word goes; None where nobody passes on anything, and to older models."""
+    if model.word is None or PASSED not in model.products.columns:
+        return None
+    carry = carried_by_users(model.word, model.users.height)
+    return Echo(carry, model.products[PASSED].to_numpy())
 
 
 def _rows(word: Word, channel: str | None) -> Rows:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.errors import InvalidValue
 from engine.frames import FOLLOWEE, FOLLOWER, USER
+from engine.operations.audiences import best_segments
 from engine.operations.consent import record_consent
 from engine.operations.erasure import erase_user
 from engine.operations.word import word_graph
@@ -147,3 +148,21 @@ def test_a_model_written_anew_reads_back_the_same(trained: Home, tmp_path: Path)
     assert again.people.equals(word_in(model).people)
     assert np.array_equal(again.others, word_in(model).others)
     assert np.array_equal(again.carry, word_in(model).carry)
+
+
+def test_segments_tell_what_reach_they_earn(trained: Home) -> None:
+    model = open_model(trained)
+    earned = model.segments.best["earned_reach"]
+    assert earned.null_count() == 0
+    assert (earned > 0).any()
+    assert model.products["passed_on"].is_between(0, 1).all()
+
+
+def test_where_nobody_follows_anybody_no_reach_is_told_for_none(tmp_path: Path) -> None:
+    home = quick_home(tmp_path / "alone", events_like(tasteful(120, 15)))
+    retrain(home)
+    model = open_model(home)
+    assert model.word is None
+    assert model.segments.best["earned_reach"].null_count() == model.segments.best.height
+    first = best_segments(model, model.products["product_id"][0])["segments"]
+    assert {one["earned_reach"] for one in first} == {None}

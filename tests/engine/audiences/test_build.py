@@ -8,6 +8,7 @@ import pytest
 
 from engine import frames
 from engine.audiences.scores import logits, rates
+from engine.audiences.standing import Echo
 from engine.store.artefacts import Head
 from tests.engine.audiences.planted import HOLDOUT, KNOTS, build, members_of, plant, with_heads
 
@@ -127,8 +128,8 @@ def test_without_held_out_pairs_everything_is_still_answered(world):
 
 
 def test_segments_tell_the_reach_that_those_earn_who_would_like_what_they_are_shown(world):
-    voice = np.where(world.taste == 1, 2.0, 0.1).astype(np.float32)
-    found = build(replace(world.learned, voice=voice))
+    carry, passing = np.where(world.taste == 1, 2.0, 0.1), np.linspace(0.1, 0.9, 24)
+    found = build(replace(world.learned, echo=Echo(carry, passing)))
     row = found.best.filter(pl.col("kind") == "community").row(0, named=True)
     product, members = row["product"], members_of(found, row["segment_id"])
     open_ = members[world.open[members, product]]
@@ -136,12 +137,14 @@ def test_segments_tell_the_reach_that_those_earn_who_would_like_what_they_are_sh
     chances = rates(
         logits(world.learned.embeddings[open_], head.user_terms[open_], head, [product]), head.knots
     )
-    assert row["earned_reach"] == pytest.approx((chances[0] * voice[open_]).mean(), rel=1e-4)
+    assert row["earned_reach"] == pytest.approx(
+        (chances[0] * passing[product] * carry[open_]).mean(), rel=1e-4
+    )
 
 
 def test_awareness_asks_first_those_whose_word_is_heard(world, parts):
-    voice = np.where(world.taste == 1, 5.0, 0.0).astype(np.float32)
-    found = build(replace(world.learned, voice=voice))
+    carry, passing = np.where(world.taste == 1, 5.0, 0.0), np.ones(24)
+    found = build(replace(world.learned, echo=Echo(carry, passing)))
     for goal, rises in (("awareness", True), ("traffic", False)):
         before, after = (
             each.best.filter(pl.col("goal") == goal).select("product", "rank", "segment_id")

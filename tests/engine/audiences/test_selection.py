@@ -246,10 +246,10 @@ def test_who_passes_the_word_on_is_worth_more_where_earned_reach_counts():
     chances = np.full((1, 2), 0.5, np.float32)
     measured, even = measured_of(chances, chances), np.ones(2, np.float32)
     goal = {"interest": 0.5, "probability": 0.5, "loyalty": 0.0, "size": 0.0, "about": ""}
-    voice = np.array([2.0, 0.0], np.float32)
-    paid = values(measured, even, {**goal, "earned": 0.0}, voice)
+    carried = np.array([[2.0, 0.0]], np.float32)
+    paid = values(measured, even, {**goal, "earned": 0.0}, carried)
     assert paid.tolist() == [[1.0, 1.0]]
-    both = values(measured, even, {**goal, "earned": 1.0}, voice)
+    both = values(measured, even, {**goal, "earned": 1.0}, carried)
     np.testing.assert_allclose(both, [[2 / 1.5, 1 / 1.5]], rtol=1e-6)
     unknown = values(measured, even, {**goal, "earned": 1.0})
     assert unknown.tolist() == [[1.0, 1.0]]

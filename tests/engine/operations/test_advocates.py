@@ -12,7 +12,7 @@ from engine.audiences.scores import pair_logits, rates
 from engine.errors import FrameError, InvalidValue, UnknownEntity
 from engine.operations.advocates import product_advocates
 from engine.operations.asking import Ask, costs_of
-from engine.operations.audiences import audience
+from engine.operations.audiences import audience, best_segments
 from engine.operations.consent import record_consent
 from engine.operations.permits import permitted_now
 from engine.store.artefacts import Model
@@ -149,3 +149,13 @@ def test_without_ties_or_with_an_audience_outside_of_them_it_is_told(home, model
     island = word_of_ties([(worst[0], worst[1]), (worst[1], worst[2])], model)
     with pytest.raises(InvalidValue, match="nobody"):
         product_advocates(home, replace(model, word=island), name_of(model), Ask(1), share=0.01)
+
+
+def test_segments_measured_on_a_channel_tell_their_earned_reach_too(model) -> None:
+    word = replace(model.word, carry=np.ones_like(model.word.carry))
+    passing = pl.lit(0.5).alias("passed_on")
+    heard = replace(model, word=word, products=model.products.with_columns(passing))
+    for one in best_segments(heard, name_of(model), channel="telegram")["segments"]:
+        assert 0 <= one["earned_reach"] <= 0.5 * one["probability"] + 1e-9
+    before = best_segments(model, name_of(model), channel="telegram")["segments"]
+    assert {one["earned_reach"] for one in before} == {None}
