@@ -18,6 +18,7 @@ from api import (
     reach,
     registry,
     reports,
+    spread,
     tuning,
     word,
 )
@@ -34,6 +35,7 @@ ROOMS = (
     tuning,
     attribution,
     reach,
+    spread,
     word,
 )
 

@@ -114,18 +114,15 @@ def _of_acts(shares: pl.LazyFrame, acts: pl.LazyFrame) -> pl.DataFrame:
 def _of_people(shares: pl.LazyFrame, acts: pl.LazyFrame) -> pl.DataFrame:
     """Of shares that name no act of ours, and somebody else."""
     named = shares.join(acts.select(pl.col(EVENT).alias(OBJECT)), on=OBJECT, how="anti")
-    asked = named.filter(pl.col(TARGET) != pl.col(USER)).drop_nulls(PRODUCT)
-    origins = acts.select(pl.col(USER).alias(TARGET), PRODUCT, AT, pl.col(AT).alias(_SINCE))
-    met = (
-        asked.select(CHANNEL, TARGET, PRODUCT, AT)
-        .sort(AT)
-        .collect()
-        .join_asof(
-            origins.drop_nulls(PRODUCT).sort(AT).collect(),
-            on=AT,
-            by=[TARGET, PRODUCT],
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
+    named = named.filter(pl.col(TARGET) != pl.col(USER)).drop_nulls(PRODUCT)
+    asked = named.select(CHANNEL, TARGET, PRODUCT, AT).sort(AT).collect()
+    acted = acts.select(pl.col(USER).alias(TARGET), PRODUCT, AT, pl.col(AT).alias(_SINCE))
+    origins = acted.join(asked.lazy(), on=[TARGET, PRODUCT], how="semi").sort(AT).collect()
+    met = asked.join_asof(
+        origins,
+        on=AT,
+        by=[TARGET, PRODUCT],
+        allow_exact_matches=False,
+        check_sortedness=False,
     )
     return met.select(CHANNEL, AT, _SINCE)

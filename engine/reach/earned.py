@@ -16,6 +16,7 @@ which leaves only the sets to chance (after Borgs, Brautbar, Chayes & Lucier 201
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,22 @@ def _paid(graph: Graph, touch: Touch) -> float:
     if not paid > 0:
         raise InvalidValue("paid", "touches nobody")
     return paid
+
+
+def drawn(graph: Graph, model: str, number: int, rng: np.random.Generator) -> Sets:
+    """So many sets of roots drawn evenly from all people, under cascade or threshold."""
+    roots = rng.integers(0, len(graph), number)
+    if model == CASCADE:
+        return draw_sets(graph, roots, rng)
+    ways = backward(graph, model)
+    parts = []
+    for first in range(0, number, SETS_AT_ONCE):
+        some = roots[first : first + SETS_AT_ONCE]
+        keys = reached(ways, np.arange(some.size) * ways.people + some, rng).keys
+        entry, members = np.divmod(keys, ways.people)
+        starts = np.searchsorted(entry, np.arange(some.size + 1))
+        parts.append(Sets(starts, members.astype(np.int32), some))
+    return reduce(Sets.joined, parts)
 
 
 def by_word(sets: Sets, touch: Touch) -> Array:
