@@ -16,7 +16,7 @@ from rich.text import Text
 from engine.errors import counted, shown
 
 Answer = dict[str, Any]
-ROWS, PARTS, BAR = 20, 13, 20
+ROWS, PARTS, BAR = 20, 13, 10
 LONGEST = 400
 STYLES = {"alert": "bold red", "watch": "yellow", "calm": "green", "silent": "dim"}
 
@@ -37,10 +37,9 @@ def products(answer: Answer) -> RenderableType:
     """The word about all products of which anybody spoke, the worst first."""
     rows = answer["products"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("product", overflow="fold", ratio=1)
-    for name in ("", "people", "speak ill", "change", "blamed"):
-        right = name in ("people", "speak ill", "change")
-        table.add_column(name, justify="right" if right else "left")
+    for name in ("product", "", "people", "ill", "change", "blamed"):
+        right = name in ("people", "ill", "change")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows[:ROWS]:
         table.add_row(
             Text(shown(row["name"])),
@@ -68,7 +67,8 @@ def _head(answer: Answer) -> Text:
         (shown(answer["name"]), "bold"),
         f"{id}: ",
         (answer["state"], STYLES[answer["state"]]),
-        (f"\n{answer['days']} days to {answer['until'][:10]}, and as many before them", "dim"),
+        (f"\npeople, {answer['days']} days to {answer['until'][:10]} and as many before", "dim"),
+        (f"; {answer['level']:.0%} intervals", "dim"),
     )
 
 
@@ -80,13 +80,13 @@ def _figures(answer: Answer) -> RenderableType:
     """People and what they are, beside the window before."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "now", "before"):
-        table.add_column(name, justify="right" if name else "left")
+        table.add_column(name, justify="right" if name else "left", overflow="fold")
     now, before = answer["word"], answer["before"]
-    names = {"people": "people who spoke", "positive": "well", "negative": "ill"}
+    names = {"people": "spoke", "positive": "well", "negative": "ill"}
     for name, called in (names | {"neutral": "neither", "acts": "acts"}).items():
         table.add_row(called, f"{now[name]:,}", f"{before[name]:,}")
     table.add_row("speak ill", _share(answer["negative_share"]), _share(answer["earlier_share"]))
-    table.add_row("net, -100 to 100", _points(answer["net"]), "")
+    table.add_row("net, points", _points(answer["net"]), "")
     table.add_row("change, points", _points(answer["change"]), "")
     heard = answer["followers"]
     said = f"they are followed by {heard['negative']:,} (ill) and {heard['positive']:,} (well)"
@@ -99,8 +99,8 @@ def _figures(answer: Answer) -> RenderableType:
 def _series(answer: Answer) -> RenderableType:
     """The part that speaks ill, as bars: what is sure, what is likely, what may be."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("up to", "people", "speak ill", ""):
-        table.add_column(name, justify="right" if name in ("people", "speak ill") else "left")
+    for name in ("up to", "people", "ill", ""):
+        table.add_column(name, justify="right" if name in ("people", "ill") else "left")
     for part in answer["series"][-PARTS:]:
         share = part["negative_share"]
         told = {"value": share, "lower": part["lower"], "upper": part["upper"]}
@@ -120,9 +120,9 @@ def _aspects(answer: Answer) -> RenderableType:
     blamed = {row["aspect"]: row for row in answer["blamed"]}
     praised = {row["aspect"]: row for row in answer["praised"]}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("about", overflow="fold")
-    for name in ("blame", "rise", "praise", "said as"):
-        table.add_column(name, justify="left" if name == "said as" else "right", overflow="fold")
+    table.add_column("about", no_wrap=True)
+    for name in ("blame", "rise", "praise", "said"):
+        table.add_column(name, justify="left" if name == "said" else "right", overflow="fold")
     for name in dict.fromkeys([*blamed, *praised]):
         ill, well = blamed.get(name), praised.get(name)
         rise = None if ill is None or ill["rise"] is None else ill | {"value": ill["rise"]}
@@ -146,7 +146,7 @@ def _points(figure: dict[str, float] | None) -> str:
     if figure is None:
         return "–"
     value, lower, upper = (100 * figure[name] for name in ("value", "lower", "upper"))
-    return f"{value:+.0f} ({lower:+.0f} to {upper:+.0f})"
+    return f"{value:+.0f} ({lower:+.0f},{upper:+.0f})"
 
 
 def _sample(answer: Answer) -> list[RenderableType]:

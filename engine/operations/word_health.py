@@ -103,7 +103,7 @@ def span_of(
         until = now.astimezone(UTC)
     if until > now:
         raise InvalidValue(
-            "as-of", f"{until.isoformat(timespec='seconds')} lies ahead of the clock"
+            "as_of", f"{until.isoformat(timespec='seconds')} lies ahead of the clock"
         )
     return Span(until, wanted)
 
