@@ -38,6 +38,7 @@ from training.world.people import (
     tell_users,
 )
 from training.world.plan import UNTIL, Plan, plan_world
+from training.world.reshares import name_sources
 from training.world.truth import Truth, join_truths, tell_truth
 
 CALIBRATION_CELLS = 1_000_000
@@ -143,12 +144,14 @@ def grow_blocks(ground: Ground) -> Iterator[Block]:
         people = draw_people(plan, ground.culture, number)
         truth = tell_truth(plan, people, ground.goods, ground.showings)
         contacts = draw_contacts(plan, ground.accounts, people.community, number)
+        ties = draw_ties(plan, ground.crowd, number)
+        events = draw_acts(plan, ground.culture, people, truth, block=number)
         yield Block(
-            events=draw_acts(plan, ground.culture, people, truth, block=number),
+            events=name_sources(plan, events, ties, number),
             users=tell_users(plan, people, number).with_columns(
                 tell_contacts(plan, ground.accounts, contacts)
             ),
-            follows=draw_ties(plan, ground.crowd, number),
+            follows=ties,
             truth=truth,
         )
 

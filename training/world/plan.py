@@ -37,6 +37,7 @@ class Stage(IntEnum):
     ACCOUNTS = 10
     CONTACTS = 11
     GROUPS = 12
+    RESHARES = 13
 
 
 @dataclass(frozen=True)
