@@ -19,7 +19,12 @@ def tune(
     trials: Annotated[
         int | None, typer.Option(min=1, help="How many more; of targeting, of each study.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=1, help="Seconds it may take.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Seconds the trials may take; what they learn from is prepared before that."
+        ),
+    ] = None,
     what: Annotated[
         str,
         typer.Option(
