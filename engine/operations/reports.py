@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from engine import settings
-from engine.errors import EngineError
-from engine.frames import DATE, RESULTS
+from engine.errors import ArtefactCorrupt, EngineError
+from engine.frames import CHANNEL, DATE, RESULTS, SEGMENT
 from engine.measurement.alerts import find_alerts
 from engine.measurement.pacing import project
 from engine.measurement.results import against_plan
@@ -24,6 +24,7 @@ from engine.operations.campaign_view import describe, line_of
 from engine.operations.intake import compact
 from engine.operations.members import Actor
 from engine.operations.permissions import holds
+from engine.operations.word_health import word_alert
 from engine.store.campaigns import Campaign, read_audit
 from engine.store.catalog import open_catalog
 from engine.store.home import Home
@@ -96,7 +97,23 @@ def _performance(
     alerts = find_alerts(found, plan, today=today, settings=chosen)
     if campaign.status != "running":
         alerts = [one for one in alerts if one["kind"] != "silence"]
+    else:
+        alerts += _word(home, campaign, wish.now)
     return {"results": _results(found, rows, wish), "pacing": pacing, "alerts": alerts}
+
+
+def _word(home: Home, campaign: Campaign, now: datetime) -> list[dict[str, Any]]:
+    """What people say of the product, where it alerts: money spreads that word too."""
+    try:
+        found = word_alert(home, campaign.product_id, now=now)
+    except ArtefactCorrupt:  # `doctor` and `retrain` tell of it; results are told all the same
+        return []
+    if found is None:
+        return []
+    share, earlier = found["negative_share"], found["earlier_share"] or {"value": 0.0}
+    figures = {"value": share["value"], "against": earlier["value"]}
+    place = {"kind": "word", CHANNEL: None, SEGMENT: None}
+    return [place | figures | {"says": one["says"]} for one in found["reasons"]]
 
 
 def _ended(home: Home, campaign: Campaign) -> date | None:

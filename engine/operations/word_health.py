@@ -209,6 +209,29 @@ def word_of_all(home: Home, span: Span) -> dict[str, Any]:
     }
 
 
+def word_alert(home: Home, product_id: str, *, now: datetime) -> dict[str, Any] | None:
+    """Rules and sentences of a product that alerts now; None of any other, known or not.
+
+    Returns:
+        reasons as in `word_of`, without what else is to be known; negative_share, earlier_share.
+
+    Raises:
+        ArtefactCorrupt: a trained reader of texts is damaged.
+    """
+    ground = _ground(home, span_of(home, now=now))
+    acts = _gathered(ground, pl.col(f.PRODUCT) == product_id)
+    if acts.is_empty():
+        return None
+    tallied = tally(_read(ground, acts, most=int(ground.chosen["read"].texts)))
+    judged = judge_word(tallied, ground.chosen).row(0, named=True)
+    if judged["state"] != ALERT:
+        return None
+    told = standing(tallied, ground.chosen)[0]
+    row = tallied.row(0, named=True) | told
+    said = reasons(judged["why"], ALERT, row, ground.chosen, ground.span.days)
+    return {"reasons": said, **told}
+
+
 def _ground(home: Home, span: Span) -> _Ground:
     actions = settings.load_rows("actions", home.root, over=home.actions)
     return _Ground(home, span, settings.load("word", home.root), actions)

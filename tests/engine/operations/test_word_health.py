@@ -10,16 +10,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from engine.errors import InvalidValue, UnknownEntity
+from api.pages.report import page
+from engine.errors import ArtefactCorrupt, InvalidValue, UnknownEntity
 from engine.frames import EVENTS
 from engine.operations.consent import record_consent
 from engine.operations.erasure import erase_user
 from engine.operations.integrity import release
+from engine.operations.reports import Wish, report
 from engine.operations.word_health import span_of, word_of, word_of_all
 from engine.store import suspects
 from engine.store.catalog import open_catalog
 from engine.store.eventlog import add_follows, append_events, upsert
 from engine.store.home import Home
+from tests.engine.operations.reported import OWNER, open_campaign
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BLAME, PRAISE = "Terrible, the battery broke at once.", "عالی بود، خیلی راضی هستم"
@@ -258,3 +261,28 @@ def test_beyond_what_is_read_a_sample_speaks_for_all(home: Home) -> None:
     assert found["read_share"] == pytest.approx(0.4)
     assert 150 < found["word"]["people"] < 250
     assert found["negative_share"]["lower"] < 0.3 < found["negative_share"]["upper"]
+
+
+def test_the_report_of_a_running_campaign_says_that_word_turned_bad(home: Home) -> None:
+    open_campaign(home)
+    burst = [*crowd(40, 30), *crowd(5, 60, days_ago=40, name="b")]
+    put(home, *({"product_id": "product-7"} | row for row in burst))
+    found = report(home, OWNER, "c", Wish(NOW, measured=False))
+    told_of = [one for one in found["alerts"] if one["kind"] == "word"]
+    assert ["spoke ill" in one["says"] for one in told_of] == [True, False]
+    assert told_of[0]["value"] > 0.4 > told_of[0]["against"]
+    persian = page(found, "fa")
+    assert "بد گفتند" in persian
+    assert "سهم بدگویان" in persian
+    calm = report(home, OWNER, "c", Wish(NOW - timedelta(days=30), measured=False))
+    assert "word" not in {one["kind"] for one in calm["alerts"]}
+
+
+def test_a_damaged_reader_hides_no_results_of_a_campaign(home: Home) -> None:
+    open_campaign(home)
+    put(home, *({"product_id": "product-7"} | row for row in crowd(40, 10)))
+    home.readers.mkdir(parents=True)
+    (home.readers / "sentiment.json").write_text("{}")
+    with pytest.raises(ArtefactCorrupt):
+        told(home, "product-7")
+    assert report(home, OWNER, "c", Wish(NOW, measured=False))["results"] is not None

@@ -1,0 +1,149 @@
+"""Word of mouth: false alarms of worlds without a change, complaints until an alert, and seconds.
+
+In: nothing; all worlds are planted. Out: rows (what, unit, figure, command).
+Never: a change that is not known.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine import settings
+from engine.frames import EVENTS
+from engine.operations.word_health import span_of, word_of, word_of_all
+from engine.signals.word_alert import ALERT, judge_word
+from engine.store.eventlog import add_follows, append_events
+from engine.store.home import Home
+from tests.engine.signals.worded import table
+
+Array = NDArray[Any]
+Row = tuple[str, str, float, str]
+COMMAND = "python -m tests.benchmarks word"
+SHIPPED = settings.load("word")
+TABLES, PRODUCTS, DRAWS, YEARS = 100, 1000, 500, 300
+EVENTS_HELD, PEOPLE, SOLD = 1_000_000, 50_000, 2_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+GOOD = ["I love it, great battery and fast delivery", "عالی بود، خیلی راضی هستم، کیفیت خوب"]
+BAD = ["Terrible, the battery broke at once", "افتضاح بود، بسته بندی پاره شده بود"]
+ACTIONS = {"view": 0.5, "like": 0.1, "purchase": 0.1, "comment": 0.15, "review": 0.1, "share": 0.05}
+
+
+def run() -> Iterator[Row]:
+    """Everything below."""
+    yield from _nothing_there()
+    yield from _every_day()
+    yield from _bursts()
+    yield from _seconds()
+
+
+def _judged(n: Array, k: Array, m: Array, j: Array) -> pl.DataFrame:
+    return judge_word(table(zip(n, k, m, j, strict=True)), SHIPPED)
+
+
+def _alone(found: pl.DataFrame) -> float:
+    """The part that alerts where each is asked for alone."""
+    return float((found["chance"] <= SHIPPED["alert"].chance).fill_null(value=False).mean() or 0)
+
+
+def _nothing_there() -> Iterator[Row]:
+    """Products of 5 to 500 people with any share of ill word up to the limit, which stays."""
+    rng = np.random.default_rng(1)
+    alone, tables = [], 0
+    for _ in range(TABLES):
+        crowd = np.exp(rng.normal(3.5, 1.0, PRODUCTS))
+        ill = np.minimum(rng.beta(2, 8, PRODUCTS), SHIPPED["alert"].share)
+        n, m = rng.poisson(crowd), rng.poisson(crowd)
+        found = _judged(n, rng.binomial(n, ill), m, rng.binomial(m, ill))
+        alone.append(_alone(found))
+        tables += int((found["state"] == ALERT).any())
+    yield "nothing changed: products that alert alone", "%", 100 * float(np.mean(alone)), COMMAND
+    whole = f"nothing changed: tables of {PRODUCTS} products with any alert"
+    yield whole, "%", 100 * tables / TABLES, COMMAND
+
+
+def _every_day() -> Iterator[Row]:
+    """Looked at every day for a year, windows of 28 days: products that ever alert."""
+    rng = np.random.default_rng(2)
+    for a_day, ill in ((2, 0.2), (10, 0.2), (2, 0.1)):
+        said = rng.poisson(a_day, (YEARS, 365 + 56))
+        people, bad = (np.cumsum(x, axis=1) for x in (said, rng.binomial(said, ill)))
+        ever = np.zeros(YEARS, bool)
+        for day in range(56, 365 + 56):
+            n, k = (x[:, day] - x[:, day - 28] for x in (people, bad))
+            m, j = (x[:, day - 28] - x[:, day - 56] for x in (people, bad))
+            chance = _judged(n, k, m, j)["chance"]
+            ever |= (chance <= SHIPPED["alert"].chance).fill_null(value=False).to_numpy()
+        what = f"nothing changed, {a_day} people a day, {ill:.0%} ill: ever alert in a year"
+        yield what, "% of products", 100 * float(ever.mean()), COMMAND
+
+
+def _bursts() -> Iterator[Row]:
+    """People who complain on top of the usual until 8 of 10 products alert, and are watched."""
+    rng = np.random.default_rng(3)
+    for usual, ill in ((30, 0.1), (100, 0.1), (100, 0.2), (300, 0.1)):
+        for state, most in (("watched", "watch_chance"), ("alert", "chance")):
+            limit = float(getattr(SHIPPED["alert"], most))
+            for more in range(1, 500):
+                n, m = rng.poisson(usual, DRAWS), rng.poisson(usual, DRAWS)
+                k, j = rng.binomial(n, ill), rng.binomial(m, ill)
+                chance = _judged(n + more, k + more, m, j)["chance"]
+                if (chance <= limit).mean() >= 0.8:
+                    break
+            what = f"{usual} people, {ill:.0%} ill: complaints until 8 of 10 are {state}"
+            yield what, "people", float(more), COMMAND
+
+
+def _seconds() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = _home(Path(folder))
+        span = span_of(home, now=NOW)
+        for product, called in (("p0", "most spoken of"), ("p50", "50th"), ("p1999", "least")):
+            word_of(home, product, span)
+            began = perf_counter()
+            word_of(home, product, span)
+            yield f"word of the {called} product, 1 M events", "s", perf_counter() - began, COMMAND
+        began = perf_counter()
+        word_of_all(home, span)
+        yield f"word of all {SOLD} products, 1 M events", "s", perf_counter() - began, COMMAND
+
+
+def _home(folder: Path) -> Home:
+    """Half a year of acts, three in ten with a text, no two texts alike; and as many ties."""
+    rng, home = np.random.default_rng(4), Home(folder)
+    popular = 1 / np.arange(1, SOLD + 1) ** 0.8
+    acts = rng.choice(list(ACTIONS), EVENTS_HELD, p=list(ACTIONS.values()))
+    ill = rng.random(EVENTS_HELD) < 0.2
+    texts = np.where(ill, rng.choice(BAD, EVENTS_HELD), rng.choice(GOOD, EVENTS_HELD))
+    ago = rng.random(EVENTS_HELD) * timedelta(days=180).total_seconds() * 1e6
+    made = pl.DataFrame(
+        {
+            "event_id": _ids("e", np.arange(EVENTS_HELD)),
+            "user_id": _ids("u", rng.integers(0, PEOPLE, EVENTS_HELD)),
+            "product_id": _ids("p", rng.choice(SOLD, EVENTS_HELD, p=popular / popular.sum())),
+            "action": acts,
+            "occurred_at": NOW - pl.Series(ago.astype(np.int64)).cast(pl.Duration("us")),
+            "text": pl.Series(texts) + pl.Series(rng.integers(0, 10**6, EVENTS_HELD)).cast(str),
+        }
+    )
+    lacking = [name for name in EVENTS.columns if name not in made.columns]
+    made = made.with_columns(pl.lit(None).alias(name) for name in lacking)
+    made = made.select(list(EVENTS.columns)).cast(EVENTS.columns)  # type: ignore[arg-type]
+    wrote = pl.col("action").is_in(["comment", "review"])
+    append_events(home, made.with_columns(pl.when(wrote).then("text").alias("text")))
+    ends = ("follower_id", "followee_id")
+    ties = {name: _ids("u", rng.integers(0, PEOPLE, EVENTS_HELD)) for name in ends}
+    add_follows(home, pl.DataFrame(ties).unique())
+    return home
+
+
+def _ids(letter: str, numbers: Array) -> pl.Series:
+    return letter + pl.Series(numbers).cast(pl.String)
