@@ -38,16 +38,17 @@ def spread(answer: Answer) -> RenderableType:
     """Reach in sum, then by hours, then what it rests on."""
     paid = "paid" in answer
     head = _of_ads(answer) if paid else _of_starters(answer)
-    lines = [*head, "", f"reached {'by ads and word' if paid else 'in all'}, by hours:"]
+    beside = f"earned beside the {_number(answer['paid'])} paid for" if paid else "reached"
+    lines = [*head, "", f"{beside}, by hours:"]
     return Group(Text("\n".join(lines)), _curve(answer), Text("\n".join(_basis(answer))))
 
 
 def _of_starters(answer: Answer) -> list[str]:
     level = f"{answer['level']:.0%}"
     lines = [
-        f"{answer['expected_reach']:,.0f} of {answer['people']:,} people reached{_end(answer)} "
+        f"{_number(answer['expected_reach'])} people reached{_end(answer)} "
         f"({level} interval {_between(answer)})",
-        f"{answer['earned']['expected']:,.0f} of them by word alone "
+        f"{_number(answer['earned']['expected'])} of them by word alone "
         f"({_between(answer['earned'])}), from {counted(answer['starters'], 'starter')}",
         f"{level} of single runs reach {answer['low']:,.0f} to {answer['high']:,.0f}",
     ]
@@ -61,19 +62,19 @@ def _of_starters(answer: Answer) -> list[str]:
 
 
 def _of_ads(answer: Answer) -> list[str]:
-    segment, word = answer["segment"], answer["earned"]
-    ratio = 100 * word["expected"] / answer["paid"]
-    more = answer["per_touch"]
+    segment, word, both = answer["segment"], answer["earned"], answer["together"]
+    hundred = 100 * word["expected"] / answer["paid"]
+    more = {name: 100 * value for name, value in answer["per_touch"].items()}
     return [
         f"{shown(answer['product_id'])}: ads touch {answer['paid_share']:.0%} of "
         f"{shown(segment['name'])} ({segment['size']:,} people, {segment['in_network']:,} of them "
         "with ties)",
-        f"  paid      {answer['paid']:>10,.0f}",
-        f"  earned    {word['expected']:>10,.1f}  ({_between(word, 1)}), by word alone",
-        f"  together  {answer['together']['expected']:>10,.1f}  "
-        f"({_between(answer['together'], 1)}){_end(answer)}",
-        f"100 touches earn {ratio:,.1f} people more; the next 100 would earn "
-        f"{100 * more['expected']:,.1f} ({_scaled(more)})",
+        f"  paid      {_number(answer['paid']):>9}",
+        f"  earned    {_number(word['expected']):>9}  ({_between(word)})",
+        f"  together  {_number(both['expected']):>9}  ({_between(both)}){_end(answer)}",
+        f"earned are those whom word alone reaches; in brackets {answer['level']:.0%} intervals",
+        f"100 touches earn {_number(hundred)} people; 100 more would earn "
+        f"{_number(more['expected'])} ({_between(more)})",
     ]
 
 
@@ -82,52 +83,60 @@ def _end(answer: Answer) -> str:
     return "" if hours is None else f" within {_hours(hours)}"
 
 
-def _between(figure: Answer, decimals: int = 0) -> str:
-    return f"{figure['lower']:,.{decimals}f} to {figure['upper']:,.{decimals}f}"
+def _number(value: float) -> str:
+    """Three figures at least, and no part of a person where there are a hundred."""
+    decimals = 0 if value >= 100 or value == 0 else 1 if value >= 10 else 2
+    return f"{value:,.{decimals}f}"
 
 
-def _scaled(figure: Answer) -> str:
-    return f"{100 * figure['lower']:,.1f} to {100 * figure['upper']:,.1f}"
+def _between(figure: Answer) -> str:
+    return f"{_number(figure['lower'])} to {_number(figure['upper'])}"
 
 
 def _hours(hours: float) -> str:
     if hours >= 2 * DAY and hours % DAY == 0:
         return f"{hours / DAY:,.0f} days"
+    if hours < 1:
+        return f"{60 * hours:,.2g} min"
     return f"{hours:,.3g} h"
 
 
 def _curve(answer: Answer) -> RenderableType:
-    """By hours; what was paid for is drawn full, what was earned is shaded."""
-    points = [(_hours(point["hours"]), point) for point in answer["curve"]]
+    """People by hours; where ads touch some at the start, those whom word alone adds to them."""
+    paid = answer.get("paid", 0.0)
+    points = [(_hours(point["hours"]), _without(point, paid)) for point in answer["curve"]]
     if answer["horizon_hours"] is None:
-        end = answer.get("together") or {"expected": answer["expected_reach"], **answer}
+        end = answer["earned"] if paid else {"expected": answer["expected_reach"], **answer}
         points.append(("in the end", end))
     most = max(point["upper"] for _, point in points) or 1
-    solid = answer.get("paid", 0.0) / most
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for name, point in points:
-        bar = _Bar(solid, point["expected"] / most, point["upper"] / most)
-        table.add_row(name, bar, f"{point['expected']:,.0f}", f"({_between(point)})")
+        bar = _Bar(point["lower"] / most, point["expected"] / most, point["upper"] / most)
+        table.add_row(name, bar, _number(point["expected"]), f"({_between(point)})")
     return table
 
 
-class _Bar:
-    """Full to what was paid for, shaded to what is expected, dotted to the upper end."""
+def _without(point: Answer, paid: float) -> Answer:
+    return {name: max(point[name] - paid, 0.0) for name in ("expected", "lower", "upper")}
 
-    def __init__(self, solid: float, expected: float, upper: float) -> None:
-        self._parts = (solid, expected, upper)
+
+class _Bar:
+    """Full to the lower end, shaded to what is expected, dotted to the upper end."""
+
+    def __init__(self, lower: float, expected: float, upper: float) -> None:
+        self._parts = (lower, expected, upper)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(4, WIDEST)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = min(options.max_width, WIDEST)
-        full, middle, upper = (round(wide * part) for part in self._parts)
-        yield Text("█" * full + "▓" * (middle - full) + "░" * (upper - middle), no_wrap=True)
+        lower, middle, upper = (round(wide * part) for part in self._parts)
+        yield Text("█" * lower + "▓" * (middle - lower) + "░" * (upper - middle), no_wrap=True)
 
 
 def _basis(answer: Answer) -> list[str]:
@@ -146,7 +155,8 @@ def _basis(answer: Answer) -> list[str]:
         )
     tried = f"{answer['sets']:,} sets" if uptake else f"{answer['runs']:,} runs"
     lines.append(
-        f"{answer['law']} over {answer['ties']:,} ties of {answer['people']:,} people, {tried}; "
+        f"{answer['law']} over {answer['ties']:,} ties of {answer['people']:,} people "
+        f"({shown(answer['source'])}), {tried}; "
         "who merely sees what is passed on is not counted"
     )
     return lines

@@ -26,7 +26,7 @@ from engine.operations.word import word_graph
 from engine.reach.earned import Touch, drawn, earned, earned_by_group
 from engine.reach.estimates import Estimate
 from engine.reach.graph import Graph
-from engine.reach.spread import Tick, check_chances
+from engine.reach.spread import Tick, Travel
 from engine.reach.uptake import SHARES, likes_passed_on, shares_per_like, uptake
 from engine.store.artefacts import Model
 from engine.store.home import Home
@@ -67,8 +67,8 @@ def spread_of_paid(
     Returns:
         product_id, model_version, as_of, segment (segment_id, name, size, and how many are in the
         network), paid_share, paid, earned, together (expected, lower, upper), per_touch (what one
-        more touch in the segment earns), uptake (probability, shares_per_like, likes), sets, and
-        the rest as `spread_of_starters`; its curve is of all together.
+        more touch in the segment earns), uptake (probability, shares_per_like, likes), sets,
+        and the rest as `spread_of_starters`; its curve is of all together.
 
     Raises:
         UnknownEntity: of product, segment or channel.
@@ -76,9 +76,8 @@ def spread_of_paid(
         InvalidValue: the model knows of no ties, or what is asked cannot be meant.
     """
     trip = Trip.of(home, journey)
-    check_chances("paid", np.array([paid.share]), 1)
-    if paid.share == 0:
-        raise InvalidValue("paid", "0 of the segment touches nobody")
+    if not 0 < paid.share <= 1:  # nor NaN
+        raise InvalidValue("paid", f"{paid.share:g} of a segment is not above 0, up to 1; as 0.3")
     product = product_row(model, paid.product_id)
     segment, members = _segment(model, paid, product)
     graph = word_graph(model, journey.channel)
@@ -96,7 +95,7 @@ def spread_of_paid(
         "paid": found.paid,
         "earned": said(found.earned),
         "together": said(found.together),
-        "per_touch": said(_per_touch(trip, graph, touch, rows, members.size)),
+        "per_touch": said(_per_touch(trip, graph, (touch, rows, members.size), travel)),
         "uptake": {
             "probability": float(chances.mean()),
             "shares_per_like": per_like,
@@ -104,6 +103,7 @@ def spread_of_paid(
         },
         "curve": told_curve(travel, found.curve),
         "sets": found.sets,
+        "source": f"model {model.version}",
         **trip.told(graph, travel, delay),
     }
 
@@ -165,11 +165,14 @@ def _touch(
     return Touch(touched, taken, beyond=share * float((~inside).sum())), rows
 
 
-def _per_touch(trip: Trip, graph: Graph, touch: Touch, rows: Array, people: int) -> Estimate:
+def _per_touch(
+    trip: Trip, graph: Graph, segment: tuple[Touch, Array, int], travel: Travel
+) -> Estimate:
     """Of one more person of the segment; those without ties earn nobody."""
+    touch, rows, people = segment
     rng = np.random.default_rng([trip.journey.seed, 64])
     number = int(trip.chosen["sets"].touch)
-    sets = drawn(graph, trip.journey.law, number, rng)
+    sets = drawn(graph, travel, number, rng)
     found = earned_by_group(sets, touch, rows, float(trip.chosen["runs"].level))
     part = rows.size / people
     return Estimate(found.mean * part, found.lower * part, found.upper * part)

@@ -51,7 +51,8 @@ def spread_of_starters(
     Returns:
         expected_reach, lower, upper, level, earned (without those who start), low and high
         (between which that part of single runs lies), deviation, runs, curve (hours, expected,
-        lower, upper), starters, without_ties (count, examples), law, horizon_hours, channel, delay
+        lower, upper), starters, without_ties (count, examples), source
+        (of the ties), law, horizon_hours, channel, delay
         (median_hours, shape, shares it was learned from), people, ties, seed and seconds.
 
     Raises:
@@ -60,7 +61,7 @@ def spread_of_starters(
     """
     trip = Trip.of(home, journey)
     named = _named(starters)
-    graph = _graph(home, journey.channel) if ties is None else graph_of(ties)
+    graph, source = _graph(home, journey.channel) if ties is None else (graph_of(ties), str(ties))
     travel, delay = trip.travel()
     rows = graph.rows_of(named[USER])
     alone = rows < 0
@@ -81,6 +82,7 @@ def spread_of_starters(
         "curve": told_curve(travel, found.curve),
         "starters": named.height,
         "without_ties": {"count": int(alone.sum()), "examples": examples},
+        "source": source,
         **trip.told(graph, travel, delay),
     }
 
@@ -103,14 +105,18 @@ def _named(starters: pl.DataFrame) -> pl.DataFrame:
     return named.group_by(USER, maintain_order=True).agg(pl.col(CHANCE).max())
 
 
-def _graph(home: Home, channel: str | None) -> Graph:
-    """Ties that the champion learned; where it knows of none, those that stand in the log."""
+def _graph(home: Home, channel: str | None) -> tuple[Graph, str]:
+    """Ties that the champion learned; where it knows of none, those that stand in the log.
+
+    Returns:
+        These, and where they are from.
+    """
     try:
         model = open_model(home)
     except NotTrained:
         model = None
     if model is not None and (model.word is not None or channel is not None):
-        return word_graph(model, channel)
+        return word_graph(model, channel), f"model {model.version}"
     if channel is not None:
         raise InvalidValue("channel", "needs ties that a model learned; retrain, or leave it out")
     found = standing_ties(scan_events(home), scan_ties(home), distinct=True)
@@ -118,4 +124,4 @@ def _graph(home: Home, channel: str | None) -> Graph:
         raise InvalidValue(
             "graph", "is missing: nobody here follows anybody; ingest --follows, or --graph"
         )
-    return build_graph(found)
+    return build_graph(found), "follows"

@@ -115,19 +115,23 @@ def _paid(graph: Graph, touch: Touch) -> float:
     return paid
 
 
-def drawn(graph: Graph, model: str, number: int, rng: np.random.Generator) -> Sets:
-    """So many sets of roots drawn evenly from all people, under cascade or threshold."""
+def drawn(graph: Graph, travel: Travel, number: int, rng: np.random.Generator) -> Sets:
+    """So many sets of roots drawn evenly from all people, of those whose word comes in time."""
     roots = rng.integers(0, len(graph), number)
-    if model == CASCADE:
+    if travel.whole and travel.model == CASCADE:
         return draw_sets(graph, roots, rng)
-    ways = backward(graph, model)
-    parts = []
-    for first in range(0, number, SETS_AT_ONCE):
-        some = roots[first : first + SETS_AT_ONCE]
+    ways = backward(graph, travel.model)
+    if not travel.whole and travel.delay is not None:
+        ways = timed(ways, travel.delay, travel.until)
+    parts, at, at_once = [], 0, min(256, SETS_AT_ONCE)
+    while at < number:
+        some = roots[at : at + at_once]
         keys = reached(ways, np.arange(some.size) * ways.people + some, rng).keys
         entry, members = np.divmod(keys, ways.people)
         starts = np.searchsorted(entry, np.arange(some.size + 1))
         parts.append(Sets(starts, members.astype(np.int32), some))
+        at += some.size
+        at_once = int(np.clip(HELD * some.size // keys.size, 16, SETS_AT_ONCE))
     return reduce(Sets.joined, parts)
 
 
