@@ -11,6 +11,7 @@ from api import (
     accounts,
     attribution,
     campaigns,
+    forecast,
     members,
     people,
     persuasion,
@@ -37,6 +38,7 @@ ROOMS = (
     reach,
     spread,
     word,
+    forecast,
 )
 
 
