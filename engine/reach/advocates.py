@@ -13,8 +13,9 @@ until the proven part is as large as was asked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import log, sqrt
+from math import inf, lgamma, log, log1p, log2, sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -28,6 +29,10 @@ from engine.reach.sets import Sets, draw_sets
 
 Array = NDArray[Any]
 Tick = Callable[[int, float], None]
+
+MOST_GROWTH = 4
+"""At most so many times as many sets are drawn before it is looked again."""
+HALVINGS = 50
 
 
 @dataclass(frozen=True)
@@ -73,29 +78,28 @@ def choose(
         InvalidValue: nobody may be asked, or nobody is to be reached.
     """
     _refuse(graph, wanted)
-    rng = np.random.default_rng([effort.seed, 60])
     weights = wanted.weights.astype(np.float64)
     total = float(np.abs(weights).sum())
-    bounds = np.cumsum(np.abs(weights)) / total
-    rounds = max(1, int(np.ceil(np.log2(effort.most / effort.first))) + 1)
-    surety = log(3 * rounds / (1 - effort.level))
-    drawn = _Drawing(graph, weights, bounds, rng)
-    chosen, judged = drawn.more(effort.first), drawn.more(effort.first)
+    sizes = _sizes(effort)
+    error = (1 - effort.level) / (3 * len(sizes))
+    drawn = _Drawing(graph, weights, effort.seed)
+    step = 0
     while True:
+        chosen, judged = drawn.upto(sizes[step])
         cover = Cover(chosen, weights, len(graph))
         rows, gains, best = cover.greedy(wanted)
-        met, last = meets(judged, rows, len(graph)), 2 * len(chosen) > effort.most
-        signs = np.sign(weights[judged.roots])
-        least = _least(met, signs, surety)
-        enough = None if last else _enough(least * len(chosen), effort.proof, surety)
+        met, signs = meets(judged, rows, len(graph)), np.sign(weights[judged.roots])
+        last, least = step == len(sizes) - 1, _least(met, signs, error)
+        enough = None if last else _enough(least, effort.proof, len(chosen), error)
         best = cover.tightened(wanted, rows, best, enough)
-        most = (sqrt(best + surety / 2) + sqrt(surety / 2)) ** 2 / len(chosen)
-        proof = max(0.0, min(1.0, least / most)) if most > 0 else 0.0
+        most = at_most(best, len(chosen), error)
+        proof = max(0.0, min(1.0, least / most))
         tick(len(chosen) + len(judged), proof)
         if proof >= effort.proof or last:
             break
-        chosen = chosen.joined(drawn.more(len(chosen)))
-        judged = judged.joined(drawn.more(len(judged)))
+        if enough is not None and enough < gains.sum():  # so no bound was tightened in vain
+            proof = least / at_most(gains.sum(), len(chosen), error)
+        step = _next_step(sizes, step, proof, effort.proof)
     reach, lower, upper = _interval(np.where(met, signs, 0.0), effort.level)
     return Chosen(
         rows,
@@ -119,18 +123,46 @@ def _refuse(graph: Graph, wanted: Wanted) -> None:
         raise InvalidValue("weights", "are not one finite number for each person")
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    graph: Graph
-    weights: Array
-    bounds: Array
-    rng: np.random.Generator
+def _sizes(effort: Effort) -> list[int]:
+    """How many sets are drawn of each collection when it is looked at what is proven."""
+    looks = int(2 * log2(effort.most / effort.first) + 1e-9) if effort.most > effort.first else 0
+    return [round(effort.first * 2 ** (look / 2)) for look in range(looks + 1)]
 
-    def more(self, number: int) -> Sets:
+
+def _next_step(sizes: list[int], step: int, proof: float, asked: float) -> int:
+    """Which size is looked at next: none that is too small for what is asked.
+
+    What is not proven falls with the root of the number of sets, to nothing at best. Looks that are
+    left out cost no surety: all are paid for.
+    """
+    needed = sizes[step] * min(((1 - proof) / (1 - asked)) ** 2, MOST_GROWTH)
+    later = [at for at in range(step + 1, len(sizes)) if sizes[at] <= needed]
+    return later[-1] if later else step + 1
+
+
+class _Drawing:
+    """Two collections that know nothing of each other, by draws of their own."""
+
+    def __init__(self, graph: Graph, weights: Array, seed: int) -> None:
+        graph.takes.hits  # noqa: B018  both threads read it
+        self._graph, self._last = graph, np.flatnonzero(weights)[-1]
+        self._bounds = np.cumsum(np.abs(weights)) / np.abs(weights).sum()
+        self._draws = [np.random.default_rng([seed, 60, which]) for which in (0, 1)]
+        self._sets: list[Sets] = []
+
+    def upto(self, number: int) -> list[Sets]:
+        """Both, once they are of this size; each is drawn by a thread of its own."""
+        with ThreadPoolExecutor(2) as threads:
+            more = number - (len(self._sets[0]) if self._sets else 0)
+            found = list(threads.map(lambda rng: self._more(more, rng), self._draws))
+        both = zip(self._sets, found, strict=True)
+        self._sets = [old.joined(new) for old, new in both] if self._sets else found
+        return self._sets
+
+    def _more(self, number: int, rng: np.random.Generator) -> Sets:
         """Sets of listeners who are drawn by what it is worth that they hear of it."""
-        roots = np.searchsorted(self.bounds, self.rng.random(number), side="right")
-        last = np.flatnonzero(self.weights)[-1]  # rounding may leave the sum below 1
-        return draw_sets(self.graph, np.minimum(roots, last), self.rng)
+        roots = np.searchsorted(self._bounds, rng.random(number), side="right")
+        return draw_sets(self._graph, np.minimum(roots, self._last), rng)  # rounding falls below 1
 
 
 def meets(sets: Sets, rows: Array, people: int) -> Array:
@@ -141,23 +173,44 @@ def meets(sets: Sets, rows: Array, people: int) -> Array:
     return hits[sets.starts[1:]] > hits[sets.starts[:-1]]
 
 
-def _least(met: Array, signs: Array, surety: float) -> float:
-    """What share of the sets is covered at least, detractors taken away at their most.
-
-    The bounds of Tang et al. 2018 (lemmas 4.2 and 4.3) for sums of martingales.
-    """
-    good, bad = float((met & (signs > 0)).sum()), float((met & (signs < 0)).sum())
-    low = max(sqrt(good + 2 * surety / 9) - sqrt(surety / 2), 0.0) ** 2 - surety / 18
-    high = (sqrt(bad + surety / 2) + sqrt(surety / 2)) ** 2 if (signs < 0).any() else 0.0
-    return (max(low, 0.0) - high) / met.size
+def _least(met: Array, signs: Array, error: float) -> float:
+    """What share of the sets is covered at least, detractors taken away at their most."""
+    good, bad = int((met & (signs > 0)).sum()), int((met & (signs < 0)).sum())
+    low = 1 - at_most(met.size - good, met.size, error)
+    return low - (at_most(bad, met.size, error) if (signs < 0).any() else 0.0)
 
 
-def _enough(least: float, proof: float, surety: float) -> float:
+def _enough(least: float, proof: float, sets: int, error: float) -> float:
     """The bound, in sets, under which so much is proven of the best possible."""
     if proof <= 0:
         return float("inf")
-    root = sqrt(max(least, 0.0) / proof) - sqrt(surety / 2)
-    return max(root, 0.0) ** 2 - surety / 2
+    low, high = 0, sets
+    while low < high:
+        middle = (low + high + 1) // 2
+        enough = least >= proof * at_most(middle, sets, error)
+        low, high = (middle, high) if enough else (low, middle - 1)
+    return float(low)
+
+
+def at_most(count: float, number: int, error: float) -> float:
+    """The largest chance by which so few of a number of trials would succeed as `count` or fewer.
+
+    Where it is larger than the true chance, which happens with at most this error, is the exact
+    bound of Clopper & Pearson (1934), but for the tail: below `count`, each probability is at most
+    so large a part of the next as the last one is (Feller 1968, VI.3), and so is their sum.
+    """
+    some = min(int(count), number)  # a bound of a whole number holds for its whole part
+    if some >= number:
+        return 1.0
+    ways = lgamma(number + 1) - lgamma(some + 1) - lgamma(number - some + 1)
+    low, high = some / number, 1.0
+    for _ in range(HALVINGS):
+        chance = (low + high) / 2
+        part = some * (1 - chance) / ((number - some + 1) * chance)
+        there = ways + some * log(chance) + (number - some) * log1p(-chance) if chance < 1 else -inf
+        few = part < 1 and there - log1p(-part) <= log(error)
+        low, high = (low, chance) if few else (chance, high)
+    return high
 
 
 def _interval(values: Array, level: float) -> tuple[float, float, float]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from engine.reach.sets import Sets
 
@@ -76,7 +75,7 @@ class Cover:
             enough = rows.size == wanted.count and min(gains.min(), left) >= least
             if least <= 1 or enough:
                 break
-            least //= NARROWED
+            least = max(1, least // NARROWED)
         self._last = (wanted, table)
         return table.who[rows], gains, best
 
@@ -105,7 +104,7 @@ class Cover:
         prices = np.where(often > 0, 0.3 / np.maximum(often, 1), 1.0) * table.bright
         length, stalled = 1.0, 0
         for _ in range(STEPS):
-            most, shares = table.at_most(table.by_person @ prices)
+            most, shares = table.at_most(table.gains(prices))
             bound = float((table.bright - prices).sum()) + most
             stalled = 0 if bound < best else stalled + 1
             best = min(best, bound)
@@ -136,15 +135,12 @@ class Cover:
         of = np.repeat(np.arange(len(self._sets), dtype=np.int32), np.diff(self._sets.starts))[held]
         first = np.flatnonzero(np.diff(of, prepend=-1))
         who = np.flatnonzero(some)
-        by_set = sparse.csr_array(
-            (np.ones(held.size), number[self._sets.members[held]], np.append(first, held.size)),
-            shape=(first.size, who.size),
-        )
         others = np.sort(self._often[wanted.allowed & ~some])[::-1][: wanted.count]
         costs = None if wanted.costs is None else wanted.costs[who]
         return _Table(
             who,
-            by_set,
+            np.append(first, held.size),
+            number[self._sets.members[held]],
             self._worth[of[first]],
             replace(wanted, costs=costs),
             others.astype(np.float64),
@@ -153,18 +149,27 @@ class Cover:
 
 @dataclass(frozen=True)
 class _Table:
-    """Some people, and the sets that any of them is in; `others`: the most sets of other people."""
+    """Some people, and the sets that any of them is in, in compressed rows of members.
+
+    `others` are the largest numbers of sets that somebody else is in: at most so much they add.
+    """
 
     who: Array
-    by_set: Any
+    starts: Array
+    members: Array
     worth: Array
     wanted: Wanted
     others: Array
 
     @cached_property
-    def by_person(self) -> Any:
-        """The same by people."""
-        return self.by_set.T.tocsr()
+    def by_person(self) -> tuple[Array, Array]:
+        """The same in rows of sets by person; nobody is in none."""
+        sets = np.repeat(np.arange(self.worth.size), np.diff(self.starts))
+        keys = self.members.astype(np.int64) * self.worth.size + sets
+        keys.sort()
+        people, sets = np.divmod(keys, self.worth.size)
+        often = np.bincount(people, minlength=self.who.size)
+        return np.concatenate([[0], np.cumsum(often)]), sets
 
     @cached_property
     def bright(self) -> Array:
@@ -174,7 +179,7 @@ class _Table:
     def greedy(self) -> tuple[Array, Array, float, float]:
         """The choice, what each added, its bound, and the least gain left that is part of it."""
         wanted, size = self.wanted, self.who.size
-        net, bright = self.by_person @ self.worth, self.by_person @ self.bright
+        net, bright = self.gains(self.worth), self.gains(self.bright)
         left, free = np.ones(self.worth.size, np.bool_), np.ones(size, np.bool_)
         rows, gains, covered, best, money = [], [], 0.0, np.inf, wanted.budget
         for _ in range(wanted.count):
@@ -188,9 +193,9 @@ class _Table:
             gains.append(net[person])
             covered += float(self.bright[of].sum())
             left[of], free[person] = False, False
-            taken = self.by_set[of]
-            net -= self.worth[of] @ taken
-            bright -= self.bright[of] @ taken
+            members, entry = self._members(of)
+            net -= np.bincount(members, self.worth[of][entry], size)
+            bright -= np.bincount(members, self.bright[of][entry], size)
             if money is not None and wanted.costs is not None:
                 money -= float(wanted.costs[person])
         open_ = np.where(free, bright, 0)
@@ -199,12 +204,17 @@ class _Table:
         least = float(last[-1]) if last.size == wanted.count else 0.0
         return np.array(rows, np.int64), np.array(gains, np.float64), best, least
 
+    def gains(self, worth: Array) -> Array:
+        """(people,) what the sets of each are worth, where each set is worth so much."""
+        starts, sets = self.by_person
+        return np.add.reduceat(worth[sets], starts[:-1]) if sets.size else np.zeros(0)
+
     def times(self, shares: Array) -> Array:
         """(sets,) how many of the chosen are in each, by what share of each is chosen."""
         people = np.flatnonzero(shares)
         parts = [self._of(person) for person in people.tolist()]
         weights = np.repeat(shares[people], [part.size for part in parts])
-        of = np.concatenate([*parts, self.by_person.indices[:0]])
+        of = np.concatenate([*parts, self.by_person[1][:0]])
         return np.bincount(of, weights=weights, minlength=self.worth.size)
 
     def at_most(self, gains: Array) -> tuple[float, Array]:
@@ -213,9 +223,17 @@ class _Table:
         return most, shares[: gains.size]
 
     def _of(self, person: int) -> Array:
-        starts = self.by_person.indptr
-        found: Array = self.by_person.indices[starts[person] : starts[person + 1]]
+        """The sets that somebody is in."""
+        starts, sets = self.by_person
+        found: Array = sets[starts[person] : starts[person + 1]]
         return found
+
+    def _members(self, sets: Array) -> tuple[Array, Array]:
+        """Everybody in these sets, and the place of the set that each is in."""
+        first, length = self.starts[sets], np.diff(self.starts)[sets]
+        entry = np.repeat(np.arange(sets.size), length)
+        before = np.cumsum(length) - length
+        return self.members[np.arange(entry.size) - before[entry] + first[entry]], entry
 
 
 def _next(net: Array, free: Array, costs: Array | None, money: float | None) -> int | None:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 from engine.errors import InvalidValue, counted
 from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
@@ -87,15 +86,14 @@ class Graph:
     @cached_property
     def gives(self) -> Rows:
         """The same ties by who is followed."""
-        size = len(self)
-        numbers = np.arange(1, self.takes.others.size + 1)  # zeros would not be kept
-        turned = sparse.csr_array(
-            (numbers, self.takes.others, self.takes.starts), shape=(size, size)
-        ).tocsc()
+        ties = self.takes.others.size
+        keys = self.takes.others * np.int64(ties) + np.arange(ties)
+        keys.sort()
+        order = keys % ties
+        given = np.bincount(self.takes.others, minlength=len(self))
+        takers = np.repeat(np.arange(len(self), dtype=np.int32), self.takes.lengths)
         return Rows(
-            turned.indptr.astype(np.int64),
-            turned.indices.astype(np.int32),
-            self.takes.chances[turned.data - 1],
+            np.concatenate([[0], np.cumsum(given)]), takers[order], self.takes.chances[order]
         )
 
     def rows_of(self, ids: pl.Series) -> Array:
