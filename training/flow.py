@@ -58,7 +58,7 @@ from training.recipe import Recipe, load_recipe
 from training.report import steps, summary
 from training.said import read_said, with_wishes
 from training.warm import load_fitted, save_fitted
-from training.word import learn_word
+from training.word import Told, learn_word
 
 Part = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Takes events and gives those of them that are learned from."""
@@ -99,8 +99,8 @@ class Material:
     pairs: Pairs
     features: Features
     source: Source
-    acts: pl.LazyFrame
-    """Those of people who agreed and are not held, as they are in the log."""
+    told: Told
+    """Acts of people who agreed and are not held."""
 
 
 def retrain(
@@ -185,7 +185,7 @@ def gather(home: Home, recipe: Recipe, seed: int, *, only: Part | None = None) -
         pairs,
         _features(attributes, products, _follows(home, events), pairs, recipe),
         Source(users, products, window, as_of, seed, _accounts(home, users)),
-        acts,
+        Told(acts, events, as_of),
     )
 
 
@@ -257,8 +257,8 @@ def _publish(
 
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
     source, seed = material.source, material.source.seed
-    word = learn_word(home, material.acts, source.users[USER], seed=seed)
-    echo = hear_echo(home, material.acts, word, source.users.height, material.pairs.products)
+    word = learn_word(home, material.told, source.users[USER], seed=seed)
+    echo = hear_echo(home, material.told.acts, word, source.users.height, material.pairs.products)
     tick("word of mouth")
     model = build_model(version, learned, material.pairs, replace(source, echo=echo), recipe, home)
     model = replace(model, targeting=aim_products(home, model, seed=seed), word=word)

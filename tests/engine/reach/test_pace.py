@@ -1,0 +1,64 @@
+"""How often word will be passed on: fresh acts beside old ones, bursts, rates that add up."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.reach.carry import Draws, expected_carry
+from engine.reach.graph import build_graph
+from engine.reach.pace import Fading, expected_pace, lately
+
+FADING = Fading(burst_days=1 / 24, power=0.5, delay_days=0.075, exponent=1.5)
+
+
+def test_what_is_fresh_counts_more_than_what_is_old() -> None:
+    ages = np.array([0.1, 5.0, 5.1, 5.2, 5.3])
+    fresh, old = lately(np.array([0, 1, 1, 1, 1]), ages, 2, FADING)
+    assert fresh > old > 0
+
+
+def test_one_burst_is_no_habit() -> None:
+    """Nine acts in one hour are less than nine of nine hours, and more than one."""
+    sources = np.repeat([0, 1, 2], [9, 9, 1])
+    ages = np.concatenate([np.full(9, 4.01), 4.01 + np.arange(9) / 24, [4.01]])
+    burst, habit, once = lately(sources, ages, 3, FADING)
+    assert habit > burst > once
+
+
+def test_rates_are_those_of_a_steady_world() -> None:
+    rng = np.random.default_rng(4)
+    often = rng.gamma(1.0, 3.0, 300)
+    number = rng.poisson(often * 30)
+    sources = np.repeat(np.arange(300), number)
+    ages = rng.random(sources.size) * 30
+    found = expected_pace(sources, ages, 300, days=2.0, fading=FADING)
+    assert found.sum() == pytest.approx(often.sum(), rel=0.15)
+    assert np.corrcoef(found, often)[0, 1] > 0.7
+
+
+def test_of_whom_nothing_was_passed_on_no_rate_is_told() -> None:
+    nothing = np.zeros(0, np.int64)
+    assert (
+        expected_pace(nothing, nothing.astype(float), 3, days=1, fading=FADING).tolist() == [0] * 3
+    )
+    found = expected_pace(np.array([1]), np.array([0.2]), 3, days=1.0, fading=FADING)
+    assert found.tolist() == [0, 1, 0]
+
+
+def test_word_is_carried_by_all_who_come_to_hear_of_it() -> None:
+    """Along a chain with a known chance: 1/2 + 1/4 + 1/8 others."""
+    ties = [("b", "a", 0.5), ("c", "b", 0.5), ("d", "c", 0.5)]
+    graph = build_graph(pl.DataFrame(ties, schema=["follower_id", "followee_id", "chance"],
+                                     orient="row"))  # fmt: skip
+    found = expected_carry(graph, Draws(60_000, 60_000, 10**9, 3))
+    assert found.tolist() == pytest.approx([0.875, 0.75, 0.5, 0.0], abs=0.02)
+    assert np.array_equal(found, expected_carry(graph, Draws(60_000, 60_000, 10**9, 3)))
+
+
+def test_drawing_ends_where_word_reaches_everybody() -> None:
+    ring = [(str(n), str((n + 1) % 50), 1.0) for n in range(50)]
+    graph = build_graph(pl.DataFrame(ring, schema=["follower_id", "followee_id", "chance"],
+                                     orient="row"))  # fmt: skip
+    assert expected_carry(graph, Draws(10**6, 10**6, 1000, 0)) == pytest.approx(49, abs=0.2)
