@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from engine.errors import InvalidValue, counted
 from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
+from engine.reach.numbering import number_ids
 
 Array = NDArray[Any]
 
+NO_TIE = "has no tie between two people"
 SURE = 4e-18
 """A tie of chance 1 is missed so seldom, that its rate of hits may be a number."""
 MANY_HITS = 0.5
@@ -112,33 +114,51 @@ def build_graph(ties: pl.DataFrame) -> Graph:
     Raises:
         InvalidValue: a chance is no number from 0 to 1, or there is no tie.
     """
-    chance = pl.col(CHANCE).cast(pl.Float64) if CHANCE in ties.columns else pl.lit(None, pl.Float64)
-    known = ties.select(pl.col(FOLLOWER, FOLLOWEE).cast(pl.String), chance.alias(CHANCE))
-    wrong = known.filter(~pl.col(CHANCE).is_between(0, 1))
-    if wrong.height:
-        raise InvalidValue(CHANCE, f"of {counted(wrong.height, 'tie')} is no number from 0 to 1")
-    known = known.drop_nulls([FOLLOWER, FOLLOWEE]).filter(pl.col(FOLLOWER) != pl.col(FOLLOWEE))
+    known = ties.select(FOLLOWER, FOLLOWEE, *([CHANCE] if CHANCE in ties.columns else []))
+    known = known.with_columns(pl.col("^chance$").cast(pl.Float64))
+    if CHANCE in known.columns:
+        wrong = known.filter(~pl.col(CHANCE).is_between(0, 1)).height
+        if wrong:
+            raise InvalidValue(CHANCE, f"of {counted(wrong, 'tie')} is no number from 0 to 1")
+    known = known.drop_nulls([FOLLOWER, FOLLOWEE])
     if known.is_empty():
-        raise InvalidValue("graph", "has no tie between two people")
-    users = pl.concat([known[FOLLOWER], known[FOLLOWEE]]).unique().sort().rename("user_id")
-    numbered = known.select(
-        pl.Series("taker", positions(users, known[FOLLOWER])),
-        pl.Series("source", positions(users, known[FOLLOWEE])),
-        CHANCE,
-    )
-    once = numbered.group_by("taker", "source").agg(pl.col(CHANCE).max()).sort("taker", "source")
-    lengths = np.bincount(once["taker"], minlength=len(users))
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    usual = 1.0 / np.maximum(lengths, 1)[once["taker"]]
-    chances = once[CHANCE].fill_null(float("nan")).to_numpy()
-    return Graph(
-        users,
-        Rows(
-            starts,
-            once["source"].to_numpy().astype(np.int32),
-            np.where(np.isnan(chances), usual, chances).astype(np.float32),
-        ),
-    )
+        raise InvalidValue("graph", NO_TIE)
+    users, takers, sources = number_ids(known[FOLLOWER], known[FOLLOWEE])
+    chances = known[CHANCE].fill_null(-1.0).to_numpy() if CHANCE in known.columns else None
+    del known
+    apart = takers != sources
+    if not apart.all():
+        users, takers, sources = _of_two(users, takers[apart], sources[apart])
+        chances = None if chances is None else chances[apart]
+    return Graph(users, _rows(len(users), takers, sources, chances))
+
+
+def _of_two(users: pl.Series, takers: Array, sources: Array) -> tuple[pl.Series, Array, Array]:
+    """Only those people who have a tie with somebody else."""
+    there = np.zeros(len(users), np.bool_)
+    there[takers], there[sources] = True, True
+    if not there.any():
+        raise InvalidValue("graph", NO_TIE)
+    number = np.cumsum(there, dtype=np.int32) - 1
+    return users.filter(pl.Series(there)), number[takers], number[sources]
+
+
+def _rows(size: int, takers: Array, sources: Array, chances: Array | None) -> Rows:
+    """Rows by taker, each tie once with its largest chance; below 0 it is not known."""
+    keys = takers * np.int64(size) + sources
+    if chances is None:
+        keys.sort()
+    else:
+        order = np.argsort(keys)
+        keys, chances = keys[order], chances[order]
+    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    people, others = np.divmod(keys[first], size)
+    lengths = np.bincount(people, minlength=size)
+    found = (1.0 / np.maximum(lengths, 1)).astype(np.float32)[people]
+    if chances is not None:
+        most = np.maximum.reduceat(chances, first)
+        found = np.where(most < 0, found, most).astype(np.float32)
+    return Rows(np.concatenate([[0], np.cumsum(lengths)]), others.astype(np.int32), found)
 
 
 def positions(users: pl.Series, ids: pl.Series) -> Array:
