@@ -31,6 +31,7 @@ from engine.signals.word import (
     WINDOW,
     Word,
     carry_texts,
+    heard_by,
     in_windows,
     keep_readable,
     read_word,
@@ -249,7 +250,9 @@ def _frame_of(span: Span, ground: _Ground) -> dict[str, Any]:
 def _gathered(ground: _Ground, about: pl.Expr | None = None) -> pl.DataFrame:
     """Word of both windows about some products, with the texts that it carries on."""
     word = ground.live().filter(ground.word if about is None else ground.word & about)
-    acts = in_windows(word.collect(), until=ground.span.until, days=ground.span.days)
+    longest = int(settings.load("text", ground.home.root)["reading"].longest)
+    read = word.with_columns(pl.col(f.TEXT).str.head(longest))
+    acts = in_windows(read.collect(), until=ground.span.until, days=ground.span.days)
     bare = pl.col(f.TEXT).fill_null("").str.strip_chars() == ""
     named = acts.filter(bare & pl.col(f.OBJECT).is_not_null())[f.OBJECT].unique()
     if named.is_empty():
@@ -261,7 +264,8 @@ def _gathered(ground: _Ground, about: pl.Expr | None = None) -> pl.DataFrame:
 def _read(ground: _Ground, acts: pl.DataFrame, *, most: int) -> Word:
     each = int(ground.chosen["read"].acts_each)
     kept, share = keep_readable(acts, each=each, most=most)
-    word = read_word(kept, ground.actions, reading_of(ground.home))
+    reading = heard_by(reading_of(ground.home), ground.chosen["read"])
+    word = read_word(kept, ground.actions, reading)
     return Word(word.said, word.spoken, share)
 
 

@@ -7,7 +7,7 @@ the aspects that it praises or blames. Never: a rating overruled, or more of a t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,17 @@ class Word:
     said: pl.DataFrame
     spoken: pl.DataFrame
     share: float = 1.0
+
+
+def heard_by(reading: Reading, chosen: Section) -> Reading:
+    """The same reading with the limits of praise and complaint of section `read`.
+
+    Evidence asks for more: it must be right about each person, and a share about many.
+    """
+    own = {"praise": chosen.praise, "complaint": chosen.complaint}
+    evidence = reading.settings["evidence"]
+    heard = Section(evidence.name, evidence.values | own)
+    return replace(reading, settings=reading.settings | {"evidence": heard})
 
 
 def in_windows(acts: pl.DataFrame, *, until: datetime, days: int) -> pl.DataFrame:
@@ -122,7 +133,7 @@ def read_word(
         acts: of `in_windows`, in any order, each event once; columns event_id, user_id,
             product_id, action, occurred_at, text, value and window; acts, 1 where it is missing.
         actions: rows of `configs/actions.toml`.
-        reading: lists, settings and trained readers.
+        reading: lists, settings and trained readers, see `heard_by`.
     """
     if ACTS not in acts.columns:
         acts = acts.with_columns(pl.lit(1, pl.Int64).alias(ACTS))

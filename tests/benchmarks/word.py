@@ -1,11 +1,12 @@
 """Word of mouth: false alarms of worlds without a change, complaints until an alert, and seconds.
 
-In: nothing; all worlds are planted. Out: rows (what, unit, figure, command).
-Never: a change that is not known.
+In: nothing, or a folder of labelled texts; all worlds are planted. Out: rows (what, unit, figure,
+command). Never: a change that is not known.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,10 @@ from numpy.typing import NDArray
 
 from engine import settings
 from engine.frames import EVENTS
+from engine.operations.readers import reading_of
 from engine.operations.word_health import span_of, word_of, word_of_all
+from engine.signals.readings import judge_known
+from engine.signals.word import heard_by
 from engine.signals.word_alert import ALERT, judge_word
 from engine.store.eventlog import add_follows, append_events
 from engine.store.home import Home
@@ -43,6 +47,36 @@ def run() -> Iterator[Row]:
     yield from _every_day()
     yield from _bursts()
     yield from _seconds()
+
+
+def heard(data: Path) -> Iterator[Row]:
+    """What the lists hear of texts whose label is known, and of bursts made of such texts."""
+    reading = heard_by(reading_of(Home(Path("nowhere"))), SHIPPED["read"])
+    rng, command = np.random.default_rng(5), "python -m tests.benchmarks.word $DATA"
+    for name in ("sentiment-en", "sentiment-fa"):
+        texts = pl.read_parquet(data / name / "texts.parquet")
+        opinion = judge_known(texts["text"], reading)["opinion"].to_numpy()
+        labels = texts["label"].to_numpy()
+        ill = {label: opinion[labels == label] < 0 for label in ("negative", "neutral", "positive")}
+        for label, found in ill.items():
+            yield f"{name}: {label} texts that are heard as ill", "%", 100 * found.mean(), command
+        others = np.concatenate([ill["neutral"], ill["positive"]])
+        for more in (0, 25, 50, 75):
+            m, n = rng.poisson(100, DRAWS), rng.poisson(100, DRAWS)
+            before, now = (_drawn(rng, ill["negative"], others, size) for size in (m, n))
+            burst = rng.binomial(more, ill["negative"].mean(), DRAWS)
+            chance = _judged(n + more, now + burst, m, before)["chance"]
+            what = f"{name}: 100 people, 10% ill, and {more} more who complain"
+            for state, most in (("alert", "chance"), ("watched", "watch_chance")):
+                part = (chance <= float(getattr(SHIPPED["alert"], most))).mean() or 0.0
+                yield f"{what}: products that are {state}", "%", 100 * float(part), command
+
+
+def _drawn(rng: np.random.Generator, ill: Array, others: Array, people: Array) -> Array:
+    """How many of so many people are heard as ill, where one in ten is."""
+    bad = rng.binomial(people, 0.1)
+    found: Array = rng.binomial(bad, ill.mean()) + rng.binomial(people - bad, others.mean())
+    return found
 
 
 def _judged(n: Array, k: Array, m: Array, j: Array) -> pl.DataFrame:
@@ -147,3 +181,8 @@ def _home(folder: Path) -> Home:
 
 def _ids(letter: str, numbers: Array) -> pl.Series:
     return letter + pl.Series(numbers).cast(pl.String)
+
+
+if __name__ == "__main__":
+    for what, unit, figure, _ in heard(Path(sys.argv[1])):
+        print(f"{what}: {figure:.3g} {unit}")

@@ -16,6 +16,7 @@ from engine.signals.word import (
     NOW,
     Word,
     carry_texts,
+    heard_by,
     in_windows,
     keep_readable,
     read_word,
@@ -54,6 +55,15 @@ def test_texts_speak_well_or_ill_and_neither_is_neither(language: int) -> None:
         {"text": "It was delivered by the post on a day.", "action": "post"},
     )
     assert found == [(1, True), (-1, True), (0, True)]
+
+
+def test_shares_of_many_hear_milder_words_than_evidence_of_one_does() -> None:
+    mild = {"text": "It was a bit slow for that."}
+    given = in_windows(acts(mild), until=UNTIL, days=28)
+    assert read_word(given, ACTIONS, READING).said["opinion"].to_list() == [0]
+    softer = heard_by(READING, load("word")["read"])
+    assert read_word(given, ACTIONS, softer).said["opinion"].to_list() == [-1]
+    assert READING.settings["evidence"].complaint == load("text")["evidence"].complaint
 
 
 def test_stars_speak_louder_than_texts() -> None:
