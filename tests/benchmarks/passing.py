@@ -1,0 +1,166 @@
+"""Who passes on whose word: learned chances beside true ones, and whose word will be reshared.
+
+In: nothing, or a folder with `actions.parquet` (user_id, target_user_id, occurred_at, action).
+Out: rows (what, unit, figure, command). Never: a setting chosen by the days that are judged.
+
+Where actions are given, each split learns from the days before its cut and is judged by the shares
+after it: of the fifty of the highest expected pace, the rank correlation of that pace with how
+often they are reshared. Beside it stands their number of distinct resharers until then, on the same
+fifty and on the fifty of the most.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.frames import ACTION, AT, TARGET, USER
+from engine.reach.carry import Draws, expected_carry
+from engine.reach.credit import Done, divided
+from engine.reach.graph import Graph, Rows, build_graph
+from engine.reach.passing import NOWHERE, Passed, learn_chances
+from engine.store.home import Home
+from tests.benchmarks.advocates import network
+from tests.engine.reach.cascading import Plan, planted
+from training.word import Told, learn_word
+
+Array = NDArray[Any]
+Row = tuple[str, str, float, str]
+COMMAND = "python -m tests.benchmarks.passing"
+SPLITS = ((5, 7), (4, 7), (4.5, 7), (5.5, 7), (6, 7))
+"""Days that are learned from, and until when is judged; the first is the one that counts."""
+ASKED, TRIED = 50, 20
+DAYS = 30.0
+NONE = np.zeros(0, np.int64)
+NOBODY = Passed(NONE, NONE, NONE.astype(float), NONE > 0, NONE.astype(np.int16))
+
+
+def run(folder: Path | None = None) -> Iterator[Row]:
+    """A planted network, a large one, and the actions of a folder."""
+    yield from planted_rows()
+    yield from large_rows(1_000_000)
+    if folder is not None:
+        yield from reshared_rows(folder)
+
+
+def planted_rows() -> Iterator[Row]:
+    """Learned chances, usual ones and ratios beside the truth and beside what came later."""
+    takes, truth, words = planted(Plan(people=5_000), seed=0)
+    later = np.random.default_rng(7).binomial(TRIED, truth)
+    for known in (True, False):
+        done = words.done(known=known)
+        found, credit = learn_chances(takes, NOBODY, done, half_life=DAYS), divided(
+            takes, done, half_life=DAYS
+        )  # fmt: skip
+        assert found is not None
+        ratio = credit.good / np.maximum(credit.trials, 1)
+        what = f"planted, {'with' if known else 'without'} moments"
+        ways = {"learned": found.good, "ratios": ratio, "1 / followed": takes.chances,
+                "the truth": truth}  # fmt: skip
+        for name, chances in ways.items():
+            yield f"{what}: rank correlation, {name}", "", ranked_alike(chances, truth), COMMAND
+            yield f"{what}: log likelihood a tie, {name}", "", _likely(chances, later), COMMAND
+        parts = np.array_split(np.argsort(found.good), 10)
+        told = np.array([found.good[part].mean() for part in parts])
+        came = np.array([later[part].mean() / TRIED for part in parts])
+        yield f"{what}: error of tenths", "", float(np.abs(told - came).max()), COMMAND
+        yield f"{what}: learned over come", "", float(told.mean() / came.mean()), COMMAND
+
+
+def _likely(chances: Array, later: Array) -> float:
+    sure = np.clip(chances, 1e-3, 1 - 1e-3)
+    return float((later * np.log(sure) + (TRIED - later) * np.log(1 - sure)).mean())
+
+
+def ranked_alike(one: Array, other: Array) -> float:
+    """Spearman's rank correlation; equal values share their mean rank."""
+    ranks = [pl.Series(np.asarray(values, float)).rank().to_numpy() for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def large_rows(people: int) -> Iterator[Row]:
+    """Seconds and memory for ten ties, seven acts on objects and three named acts a person."""
+    rng = np.random.default_rng(1)
+    graph = build_graph(network(people))
+    takes, size = graph.takes, len(graph)
+    who = (rng.pareto(1.5, 10 * people) * size / 50).astype(np.int64) % size
+    what = (rng.pareto(0.8, 10 * people) * 50).astype(np.int64) % (size // 5)
+    keys = np.unique(who * size + what)
+    ones = np.ones(keys.size, np.float32)
+    done = Done(
+        (keys // size).astype(np.int32), (keys % size).astype(np.int32),
+        -300 * rng.random(keys.size), ones > 0, ones, rng.random(keys.size) > 0.9,
+    )  # fmt: skip
+    at = rng.integers(0, takes.others.size, 3 * people)
+    taker = np.searchsorted(takes.starts, at, side="right") - 1
+    ones = np.ones(at.size, np.float32)
+    channels = rng.integers(NOWHERE, 3, at.size).astype(np.int16)
+    named = Passed(taker, takes.others[at].astype(np.int64), ones, ones > 0, channels)
+    told = f"{size:,} people, {takes.others.size:,} ties"
+    began = time.perf_counter()
+    found = learn_chances(takes, named, done, half_life=DAYS)
+    assert found is not None
+    yield f"{told}: chances", "s", time.perf_counter() - began, COMMAND
+    began = time.perf_counter()
+    learned = Graph(graph.users, Rows(takes.starts, takes.others, found.good))
+    expected_carry(learned, Draws(131_072, 128, 100_000_000, 0))
+    yield f"{told}: how far each is carried", "s", time.perf_counter() - began, COMMAND
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    yield f"{told}: most memory", "GiB", most, COMMAND
+
+
+def reshared_rows(folder: Path) -> Iterator[Row]:
+    """Whose word will be reshared, by pace and by how many reshared it so far."""
+    acts = pl.read_parquet(folder / "actions.parquet")
+    start = acts.select(pl.col(AT).min()).item()
+    for first, last in SPLITS:
+        cut, end = (start + timedelta(days=days) for days in (first, last))
+        began = time.perf_counter()
+        known = acts.filter(pl.col(AT) < cut)
+        came = acts.filter((pl.col(AT) >= cut) & (pl.col(AT) < end), pl.col(ACTION) == "share")
+        told = _told(known, came)
+        what = f"first {first:g} days, judged until day {last:g}"
+        top = told.sort("pace", USER, descending=[True, False]).head(ASKED)
+        most = told.sort("degree", USER, descending=[True, False]).head(ASKED)
+        spent = time.perf_counter() - began
+        for name, table, by in (
+            ("pace", top, "pace"),
+            ("resharers of the same people", top, "degree"),
+            ("resharers of who has most", most, "degree"),
+        ):
+            alike = ranked_alike(table[by].to_numpy(), table["came"].to_numpy())
+            yield f"{what}: rank correlation, {name}", "", alike, COMMAND
+        yield f"{what}: reshares of the fifty, by pace", "", float(top["came"].sum()), COMMAND
+        yield f"{what}: reshares of the fifty, by resharers", "", float(most["came"].sum()), COMMAND
+        yield f"{what}: to learn", "s", spent, COMMAND
+
+
+def _told(known: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
+    """user_id, pace, degree (distinct resharers), came (reshares in the judged days)."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Told(known.lazy(), known.lazy(), known.select(pl.col(AT).max()).item())
+        word = learn_word(Home(Path(folder)), told, pl.Series(USER, [], pl.String), seed=0)
+    assert word is not None
+    others = pl.col(USER) != pl.col(TARGET)
+    shared = known.filter(others, pl.col(ACTION) == "share")
+    degree = shared.group_by(TARGET).agg(pl.col(USER).n_unique().alias("degree"))
+    later = came.filter(others).group_by(TARGET).agg(pl.len().alias("came"))
+    table = word.people.select(USER).with_columns(pl.Series("pace", word.pace))
+    for counts in (degree, later):
+        table = table.join(counts, left_on=USER, right_on=TARGET, how="left")
+    return table.with_columns(pl.col("degree", "came").fill_null(0))
+
+
+if __name__ == "__main__":
+    for what, unit, figure, _ in run(Path(sys.argv[1]) if len(sys.argv) > 1 else None):
+        print(f"{what}: {figure:.3g} {unit}", flush=True)
