@@ -41,7 +41,8 @@ def word(
     from api import printing, printing_word
     from engine.frames import EVENTS
     from engine.operations.intake import compact
-    from engine.operations.word_health import span_of, word_of, word_of_all
+    from engine.operations.word_health import word_of, word_of_all
+    from engine.operations.word_heard import span_of
 
     home, now = home_of(context), datetime.now(UTC)
     span = span_of(home, now=now, days=days, as_of=moment_of(as_of))

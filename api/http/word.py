@@ -18,7 +18,8 @@ from api.http.plans import Day
 from api.http.schemas import ProductPath
 from engine.errors import ModelError
 from engine.operations.lookup import index
-from engine.operations.word_health import span_of, word_of
+from engine.operations.word_health import word_of
+from engine.operations.word_heard import span_of
 from engine.store.home import Home
 
 SCOPE = "segments:read"
@@ -50,7 +51,7 @@ class Counted(Strict):
 
 
 class Reason(Strict):
-    rule: Literal["much", "more", "few", "nobody", "nothing", "about", "strangers"]
+    rule: Literal["much", "more", "aspect", "few", "nobody", "nothing", "about", "strangers"]
     says: str
 
 

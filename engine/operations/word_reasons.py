@@ -11,12 +11,23 @@ from typing import Any
 import polars as pl
 
 from engine.errors import counted
+from engine.frames import PRODUCT
 from engine.settings import Section
-from engine.signals.word_alert import ALERT, FEW, MORE, MUCH, NOBODY, NOTHING, STATES, WATCH
+from engine.signals.text import ASPECT
+from engine.signals.word_alert import (
+    ALERT,
+    FEW,
+    MORE,
+    MUCH,
+    NOBODY,
+    NOTHING,
+    ONE,
+    STATES,
+    WATCH,
+)
 from engine.signals.word_health import (
     EARLIER,
     NEGATIVE,
-    NEUTRAL,
     PEOPLE,
     POSITIVE,
     change_of,
@@ -24,8 +35,6 @@ from engine.signals.word_health import (
     shares,
 )
 
-SIDES = {POSITIVE: 1, NEGATIVE: -1, NEUTRAL: 0}
-"""What people who spoke are, and their opinion."""
 Figures = dict[str, Any]
 
 
@@ -70,14 +79,15 @@ def reasons(
     Args:
         why: of `judge_word`.
         state: of the same.
-        told: the product's row of `tally`, its `standing`, and where known blamed, blamers,
-            strangers and last_word_at.
+        told: the product's row of `tally`, its `standing`, `risen`, and where known blamed,
+            blamers, strangers and last_word_at.
         chosen: settings.
         days: of the window.
     """
     sentences = {
         MUCH: _much(told, chosen),
         MORE: _more(told),
+        ONE: _one(told),
         FEW: f"{told[PEOPLE]:,} spoke; a product is judged from {chosen['alert'].people:,} on.",
         NOBODY: f"Nobody spoke in {counted(days, 'day')}{_last(told)}.",
         NOTHING: f"{counted(told['acts'], 'act')} said nothing that can be read.",
@@ -108,6 +118,24 @@ def _more(told: Figures) -> str:
     )
 
 
+def _one(told: Figures) -> str:
+    one = told.get("risen")
+    if one is None:
+        return ""
+    return (
+        f"{one[PEOPLE]:,} of {told[PEOPLE]:,} people who spoke blame {one[ASPECT]}; before it was "
+        f"{one['before']:,} of {told[PEOPLE + EARLIER]:,}."
+    )
+
+
+def risen(judged: Figures, blame: pl.DataFrame) -> Figures:
+    """Under `risen`, the row of `blame_of` of the aspect that `judge_word` names; None of none."""
+    if judged[ASPECT] is None:
+        return {"risen": None}
+    mine = (pl.col(PRODUCT) == judged[PRODUCT]) & (pl.col(ASPECT) == judged[ASPECT])
+    return {"risen": blame.row(by_predicate=mine, named=True)}
+
+
 def _last(told: Figures) -> str:
     last = told.get("last_word_at")
     return f"; the last word was on {last[:10]}" if last else ""
@@ -115,7 +143,8 @@ def _last(told: Figures) -> str:
 
 def _beside(told: Figures, chosen: dict[str, Section], days: int) -> list[dict[str, str]]:
     found = []
-    if told.get("blamed"):
+    risen_one = (told.get("risen") or {}).get(ASPECT)
+    if told.get("blamed") and told["blamed"][0][ASPECT] != risen_one:
         most = told["blamed"][0]
         says = (
             f"{most['people']:,} of {told['blamers']:,} who blame anything blame {most['aspect']}."

@@ -196,6 +196,21 @@ def _point(opinions: pl.Series, settings: Settings) -> dict[str, Any]:
     }
 
 
+def blame_of(word: Word) -> pl.DataFrame:
+    """product_id, aspect, people who blame it, and before, those of the window before; Int64.
+
+    Of every product, the aspects that anybody blames in either window, most people first.
+    """
+    window = pl.col(WINDOW)
+    people = [pl.col(USER).filter(window == one).n_unique() for one in (NOW, BEFORE)]
+    return (
+        word.spoken.filter(pl.col(SIGN) < 0)
+        .group_by(PRODUCT, ASPECT)
+        .agg(people[0].cast(pl.Int64).alias(PEOPLE), people[1].cast(pl.Int64).alias("before"))
+        .sort(PRODUCT, PEOPLE, ASPECT, descending=[False, True, False])
+    )
+
+
 def aspects(word: Word, tallied: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """What the bad and the good word about one product is about, most people first.
 

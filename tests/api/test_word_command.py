@@ -14,7 +14,8 @@ from rich.console import Console
 
 from api import printing_word
 from engine.frames import EVENTS
-from engine.operations.word_health import span_of, word_of, word_of_all
+from engine.operations.word_health import word_of, word_of_all
+from engine.operations.word_heard import span_of
 from engine.store.eventlog import append_events, upsert
 from engine.store.home import Home
 from tests.api.conftest import Said

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from engine import settings
 from engine.frames import EVENTS
 from engine.operations.readers import reading_of
-from engine.operations.word_health import span_of, word_of, word_of_all
-from engine.signals.readings import judge_known
-from engine.signals.word import heard_by
+from engine.operations.word_health import word_of, word_of_all
+from engine.operations.word_heard import span_of
+from engine.signals.word import heard_by, read_word
 from engine.signals.word_alert import ALERT, judge_word
 from engine.store.eventlog import add_follows, append_events
 from engine.store.home import Home
@@ -51,32 +51,68 @@ def run() -> Iterator[Row]:
 
 def heard(data: Path) -> Iterator[Row]:
     """What the lists hear of texts whose label is known, and of bursts made of such texts."""
-    reading = heard_by(reading_of(Home(Path("nowhere"))), SHIPPED["read"])
     rng, command = np.random.default_rng(5), "python -m tests.benchmarks.word $DATA"
     for name in ("sentiment-en", "sentiment-fa"):
         texts = pl.read_parquet(data / name / "texts.parquet")
-        opinion = judge_known(texts["text"], reading)["opinion"].to_numpy()
-        labels = texts["label"].to_numpy()
-        ill = {label: opinion[labels == label] < 0 for label in ("negative", "neutral", "positive")}
-        for label, found in ill.items():
-            yield f"{name}: {label} texts that are heard as ill", "%", 100 * found.mean(), command
-        others = np.concatenate([ill["neutral"], ill["positive"]])
-        for more in (0, 25, 50, 75):
-            m, n = rng.poisson(100, DRAWS), rng.poisson(100, DRAWS)
-            before, now = (_drawn(rng, ill["negative"], others, size) for size in (m, n))
-            burst = rng.binomial(more, ill["negative"].mean(), DRAWS)
-            chance = _judged(n + more, now + burst, m, before)["chance"]
-            what = f"{name}: 100 people, 10% ill, and {more} more who complain"
-            for state, most in (("alert", "chance"), ("watched", "watch_chance")):
-                part = (chance <= float(getattr(SHIPPED["alert"], most))).mean() or 0.0
-                yield f"{what}: products that are {state}", "%", 100 * float(part), command
+        said, labels = _said(texts["text"]), texts["label"].to_numpy()
+        for label in ("negative", "neutral", "positive"):
+            ill = 100 * said[labels == label, 0].mean()
+            yield f"{name}: {label} texts that are heard as ill", "%", ill, command
+        bad, others = said[labels == "negative"], said[labels != "negative"]
+        one = bad[:, 1:].sum(axis=0).argmax() + 1
+        for kind, pool in (("of anything", bad), ("of one aspect", bad[bad[:, one] > 0])):
+            for more in (0, 25, 50, 75):
+                chance = _of_texts(rng, (bad, others, pool), more)["chance"]
+                what = f"{name}: 100 people, 10% ill, and {more} more who complain {kind}"
+                for state, most in (("alert", "chance"), ("watched", "watch_chance")):
+                    part = (chance <= float(getattr(SHIPPED["alert"], most))).mean() or 0.0
+                    yield f"{what}: {state}", "% of products", 100 * float(part), command
 
 
-def _drawn(rng: np.random.Generator, ill: Array, others: Array, people: Array) -> Array:
-    """How many of so many people are heard as ill, where one in ten is."""
-    bad = rng.binomial(people, 0.1)
-    found: Array = rng.binomial(bad, ill.mean()) + rng.binomial(people - bad, others.mean())
+def _said(texts: pl.Series) -> Array:
+    """(texts, 1 + aspects): whether each is heard as ill, and which aspects it blames."""
+    reading = heard_by(reading_of(Home(Path("nowhere"))), SHIPPED["read"])
+    at = pl.Series("user_id", range(texts.len())).cast(pl.String)
+    plain = {"product_id": "p", "event_id": at, "action": "comment", "value": None}
+    acts = pl.DataFrame({"user_id": at, "text": texts}).with_columns(
+        pl.lit(value).alias(name) if not isinstance(value, pl.Series) else value.alias(name)
+        for name, value in (plain | {"occurred_at": NOW, "window": 0}).items()
+    )
+    acts = acts.with_columns(pl.col("value").cast(pl.Float64), pl.col("window").cast(pl.Int8))
+    word = read_word(acts, settings.load_rows("actions"), reading)
+    found = np.zeros((texts.len(), 1 + len(reading.lexicon.aspects)))
+    ill = word.said.filter(pl.col("opinion") < 0)["user_id"].cast(pl.Int64).to_numpy()
+    found[ill, 0] = 1
+    for user, aspect in word.spoken.filter(pl.col("sign") < 0)["user_id", "aspect"].iter_rows():
+        found[int(user), 1 + reading.lexicon.aspects.index(aspect)] = 1
     return found
+
+
+def _of_texts(
+    rng: np.random.Generator, pools: tuple[Array, Array, Array], more: int
+) -> pl.DataFrame:
+    """Products whose people write drawn texts, one in ten ill; and now `more` of the third pool."""
+
+    def drawn(extra: int) -> tuple[Array, Array]:
+        people = rng.poisson(100, DRAWS)
+        sums = []
+        for size, bad in zip(people, rng.binomial(people, 0.1), strict=True):
+            sizes = zip(pools, (bad, size - bad, extra), strict=True)
+            sums.append(sum(pool[rng.integers(0, len(pool), n)].sum(axis=0) for pool, n in sizes))
+        return people + extra, np.array(sums)
+
+    (m, before), (n, now) = drawn(0), drawn(more)
+    whole = table(zip(n, now[:, 0], m, before[:, 0], strict=True))
+    aspects = now.shape[1] - 1
+    blame = pl.DataFrame(
+        {
+            "product_id": np.repeat(whole["product_id"].to_numpy(), aspects),
+            "aspect": [f"a{at}" for at in range(aspects)] * DRAWS,
+            "people": now[:, 1:].ravel().astype(int),
+            "before": before[:, 1:].ravel().astype(int),
+        }
+    ).filter(pl.col("people") + pl.col("before") > 0)
+    return judge_word(whole, SHIPPED, blame)
 
 
 def _judged(n: Array, k: Array, m: Array, j: Array) -> pl.DataFrame:

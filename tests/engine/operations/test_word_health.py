@@ -17,7 +17,8 @@ from engine.operations.consent import record_consent
 from engine.operations.erasure import erase_user
 from engine.operations.integrity import release
 from engine.operations.reports import Wish, report
-from engine.operations.word_health import span_of, word_of, word_of_all
+from engine.operations.word_health import word_of, word_of_all
+from engine.operations.word_heard import span_of
 from engine.store import suspects
 from engine.store.catalog import open_catalog
 from engine.store.eventlog import add_follows, append_events, upsert
@@ -71,7 +72,10 @@ def test_a_planted_burst_of_complaints_alerts_and_says_of_what(home: Home) -> No
     assert (found["word"]["negative"], found["before"]["negative"]) == (40, 5)
     rules = {one["rule"]: one["says"] for one in found["reasons"]}
     assert "rose from" in rules["more"]
-    assert rules["about"] == "40 of 40 who blame anything blame quality."
+    assert rules["aspect"].startswith(
+        "40 of 100 people who spoke blame quality; before it was 5 of 65"
+    )
+    assert "about" not in rules
     assert "40 of the 40" in rules["strangers"]
     assert found["change"]["lower"] > 0
     assert found["blamed"][0]["phrase"] == "battery"
@@ -269,11 +273,12 @@ def test_the_report_of_a_running_campaign_says_that_word_turned_bad(home: Home) 
     put(home, *({"product_id": "product-7"} | row for row in burst))
     found = report(home, OWNER, "c", Wish(NOW, measured=False))
     told_of = [one for one in found["alerts"] if one["kind"] == "word"]
-    assert ["spoke ill" in one["says"] for one in told_of] == [True, False]
+    assert ["spoke ill" in one["says"] for one in told_of] == [True, False, False]
     assert told_of[0]["value"] > 0.4 > told_of[0]["against"]
     persian = page(found, "fa")
     assert "بد گفتند" in persian
     assert "سهم بدگویان" in persian
+    assert "از کیفیت گله دارند" in persian
     calm = report(home, OWNER, "c", Wish(NOW - timedelta(days=30), measured=False))
     assert "word" not in {one["kind"] for one in calm["alerts"]}
 

@@ -17,6 +17,7 @@ from engine.signals.word import SAID, SPOKEN, Word
 from engine.signals.word_alert import at_least, judge_word, keep_discoveries, rose
 from engine.signals.word_health import (
     aspects,
+    blame_of,
     change_of,
     negative_prior,
     net_of,
@@ -185,7 +186,7 @@ def test_states_say_why() -> None:
             [
                 (200, 120, 200, 120),  # always bad: much, and no more than before
                 (200, 60, 200, 10),  # rose, and is not much by itself
-                (40, 14, 40, 6),  # perhaps
+                (40, 15, 40, 6),  # perhaps
                 (9, 9, 0, 0),  # all speak ill, and they are few
                 (0, 0, 50, 5),
                 (100, 20, 100, 18),
@@ -198,6 +199,52 @@ def test_states_say_why() -> None:
     why = found["why"].to_list()
     assert why == [["much"], ["more"], ["more"], ["few"], ["nobody"], []]
     assert found["chance"].is_null().to_list() == [False, False, False, True, True, False]
+
+
+def test_one_aspect_that_rose_is_found_where_the_whole_hides_it() -> None:
+    rows = [(150, 40, 150, 26), (150, 40, 150, 26)]
+    blame = pl.DataFrame(
+        {
+            "product_id": ["p0000", "p0000", "p0001", "p0001"],
+            "aspect": ["delivery", "price", "delivery", "price"],
+            "people": [24, 9, 14, 14],
+            "before": [3, 8, 10, 8],
+        }
+    )
+    assert judge_word(table(rows), SETTINGS)["state"].to_list() == ["calm", "calm"]
+    found = judge_word(table(rows), SETTINGS, blame)
+    assert found["state"].to_list() == ["alert", "calm"]
+    assert found["aspect"].to_list() == ["delivery", None]
+    assert found["why"].to_list() == [["aspect"], []]
+
+
+def test_many_aspects_that_stay_alert_nowhere_and_seldom_alone() -> None:
+    rng = np.random.default_rng(4)
+    products, names = 3000, 9
+    n, m = rng.poisson(60, products), rng.poisson(60, products)
+    ill = np.minimum(rng.beta(2, 8, products), 0.4)
+    whole = table(zip(n, rng.binomial(n, ill), m, rng.binomial(m, ill), strict=True))
+    rate = rng.uniform(0.01, 0.3, (names, products))
+    blame = pl.DataFrame(
+        {
+            "product_id": whole["product_id"].to_list() * names,
+            "aspect": np.repeat([f"a{at}" for at in range(names)], products),
+            "people": rng.binomial(n, rate).ravel(),
+            "before": rng.binomial(m, rate).ravel(),
+        }
+    )
+    found = judge_word(whole, SETTINGS, blame)
+    assert (found["state"] == "alert").sum() == 0
+    assert (found["chance"] <= SETTINGS["alert"].chance).mean() <= SETTINGS["alert"].chance
+    assert (found["state"] == "watch").mean() <= SETTINGS["alert"].watch_chance
+
+
+def test_blame_counts_people_of_both_windows() -> None:
+    spoken = [("a", 0, "price", -1, "fee")] * 5 + [("b", 0, "price", -1, "fee")]
+    spoken += [("c", 1, "price", -1, "fee"), ("d", 1, "food", -1, "bread")]
+    spoken += [("e", 0, "food", 1, "bread")]
+    found = blame_of(word(said(("a", -1, 1)), spoken))
+    assert found.rows() == [("p", "price", 2, 1), ("p", "food", 0, 1)]
 
 
 def test_acts_that_cannot_be_read_are_no_silence_of_people() -> None:
