@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -14,16 +13,18 @@ from engine.operations.keys import create_key
 from engine.operations.members import LOCAL, Actor, Card, put_member
 from engine.operations.teams import TeamChange, change_team, create_team
 from engine.store.eventlog import append_events
-from tests.api.conftest import Asker
+from engine.store.home import Home
+from tests.api.conftest import UNLIMITED, Asker, asker_of
 from tests.api.handed import home_of
 from tests.api.test_word_command import said
 
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def ask(own: Callable[..., Asker]) -> Asker:
-    made = own(model=False)
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    """One product of which people spoke yesterday; teams come at the end, the rest reads only."""
+    made = asker_of(Home(tmp_path_factory.mktemp("word")), UNLIMITED, model=False)
     rows = pl.DataFrame(said("bad/1", 40, 60), schema=EVENTS.columns)
     moved = pl.lit(NOW - timedelta(days=1), EVENTS.columns["occurred_at"])
     append_events(home_of(made), rows.with_columns(occurred_at=moved))
@@ -58,6 +59,14 @@ def test_what_cannot_be_meant_is_422(ask: Asker, query: str) -> None:
     assert response.json["fields"][0]["field"] == query.split("=")[0]
 
 
+def test_words_up_to_a_day_hold_that_whole_day(ask: Asker) -> None:
+    day = (NOW - timedelta(days=1)).date()
+    on = ask.get(f"/v1/products/bad%2F1/word?days=1&as_of={day}").json
+    before = ask.get(f"/v1/products/bad%2F1/word?days=1&as_of={day - timedelta(days=1)}").json
+    assert (on["word"]["people"], before["word"]["people"]) == (100, 0)
+    assert (before["state"], before["negative_share"]) == ("silent", None)
+
+
 def test_word_of_another_teams_product_is_not_told(ask: Asker) -> None:
     home = home_of(ask)
     put_member(home, LOCAL, "sara", Card("owner"))
@@ -75,11 +84,3 @@ def test_word_of_another_teams_product_is_not_told(ask: Asker) -> None:
     missing = ask.get("/v1/products/nothing/word", headers=headers)
     assert (hidden.status_code, missing.status_code) == (404, 404)
     assert hidden.json["near"] == missing.json["near"] == []
-
-
-def test_words_up_to_a_day_hold_that_whole_day(ask: Asker) -> None:
-    day = (NOW - timedelta(days=1)).date()
-    on = ask.get(f"/v1/products/bad%2F1/word?days=1&as_of={day}").json
-    before = ask.get(f"/v1/products/bad%2F1/word?days=1&as_of={day - timedelta(days=1)}").json
-    assert (on["word"]["people"], before["word"]["people"]) == (100, 0)
-    assert (before["state"], before["negative_share"]) == ("silent", None)
