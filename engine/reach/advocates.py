@@ -55,7 +55,8 @@ class Chosen:
     """Advocates by rows, the one of most reach first, and what is known of their reach.
 
     `reach` is what they reach together in units of the weights; of detractors what they reach is
-    taken away. `proof` is the part of the best possible that is proven, `sets` how many were drawn.
+    taken away. Its interval holds after however many looks drawing ended. `proof` is the part of
+    the best possible that is proven, `sets` how many were drawn.
     """
 
     rows: Array
@@ -97,10 +98,11 @@ def choose(
         tick(len(chosen) + len(judged), proof)
         if proof >= effort.proof or last:
             break
-        if enough is not None and enough < gains.sum():  # so no bound was tightened in vain
-            proof = least / at_most(gains.sum(), len(chosen), error)
-        step = _next_step(sizes, step, proof, effort.proof)
-    reach, lower, upper = _interval(np.where(met, signs, 0.0), effort.level)
+        covered = float(gains.sum())
+        if enough is not None and enough < covered:  # so nothing was tightened in vain
+            best, proof = covered, least / at_most(covered, len(chosen), error)
+        step = _next_step(sizes, step, effort.proof, proof, covered / max(best, 1.0))
+    reach, lower, upper = _interval(np.where(met, signs, 0.0), 1 - (1 - effort.level) / len(sizes))
     return Chosen(
         rows,
         gains * total / len(chosen),
@@ -129,13 +131,14 @@ def _sizes(effort: Effort) -> list[int]:
     return [round(effort.first * 2 ** (look / 2)) for look in range(looks + 1)]
 
 
-def _next_step(sizes: list[int], step: int, proof: float, asked: float) -> int:
-    """Which size is looked at next: none that is too small for what is asked.
+def _next_step(sizes: list[int], step: int, asked: float, proof: float, ceiling: float) -> int:
+    """Which size is looked at next: none that seems too small for what is asked.
 
-    What is not proven falls with the root of the number of sets, to nothing at best. Looks that are
-    left out cost no surety: all are paid for.
+    What is proven nears a ceiling, the part of its bound that the choice covers, as the root of
+    the number of sets grows. Looks that are left out cost no surety: all are paid for.
     """
-    needed = sizes[step] * min(((1 - proof) / (1 - asked)) ** 2, MOST_GROWTH)
+    short, left = max(ceiling - proof, 0.0), max(ceiling - asked, 1e-9)
+    needed = sizes[step] * min((short / left) ** 2, MOST_GROWTH)
     later = [at for at in range(step + 1, len(sizes)) if sizes[at] <= needed]
     return later[-1] if later else step + 1
 

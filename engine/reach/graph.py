@@ -130,7 +130,7 @@ def build_graph(ties: pl.DataFrame) -> Graph:
     if not apart.all():
         users, takers, sources = _of_two(users, takers[apart], sources[apart])
         chances = None if chances is None else chances[apart]
-    return Graph(users, _rows(len(users), takers, sources, chances))
+    return Graph(users.rename("user_id"), _rows(len(users), takers, sources, chances))
 
 
 def _of_two(users: pl.Series, takers: Array, sources: Array) -> tuple[pl.Series, Array, Array]:

@@ -24,7 +24,7 @@ COMMAND = "python -m tests.benchmarks.advocates"
 SIZES = (100_000, 300_000, 1_000_000)
 TIES, ASKED = 10, 50
 IDS = ("numbers", "words", "as long as a UUID")
-EFFORT = Effort(first=8192, most=1 << 20, proof=0.9, level=0.95)
+EFFORT = Effort(first=32768, most=1 << 20, proof=0.9, level=0.95)
 
 
 def network(people: int, seed: int = 0) -> pl.DataFrame:
