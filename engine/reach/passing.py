@@ -65,10 +65,11 @@ def places(takes: Rows, takers: Array, sources: Array) -> Array:
 
 
 def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) -> Chances | None:
-    """The chance of each tie; None where nobody was seen to pass on or to say anything.
+    """The chance of each tie; None where nobody was seen to pass on anything.
 
-    How much somebody says is not always known. At least they said what they are known to have done
-    and as much as any one person passed on of them.
+    How much somebody says is not always known. At least they said what they are known to have done:
+    with an object, or else what they passed on themselves, and beside it as much as any one person
+    passed on of them.
 
     Args:
         takes: ties, of each person rising.
@@ -84,9 +85,8 @@ def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) 
     found = divided(takes, done, half_life=half_life)
     bad = found.bad + bad_named
     credit = found.good + good_named + bad
-    trials = np.maximum(found.trials, credit)
-    trials = np.maximum(trials, _at_least(takes, credit))
-    if not trials.any():
+    trials = np.maximum(found.trials, _at_least(takes, passed, credit))
+    if not credit.any():
         return None
     usual = usual_chances(takes, credit, trials)
     chances = shrunk(credit, trials, usual)
@@ -99,10 +99,13 @@ def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) 
     )
 
 
-def _at_least(takes: Rows, credit: Array) -> Array:
-    """(ties,) what the source said at least: as much as any one person passed on of them."""
-    most = np.zeros(takes.starts.size - 1)
+def _at_least(takes: Rows, passed: Passed, credit: Array) -> Array:
+    """(ties,) what the source said at least, where anything was passed on."""
+    people = takes.starts.size - 1
+    most = np.zeros(people)
     np.maximum.at(most, takes.others, credit)
+    ours = passed.takers >= 0
+    most += np.bincount(passed.takers[ours], passed.weights[ours], people)
     return most[takes.others]
 
 
