@@ -86,6 +86,13 @@ class Followers(Strict):
     neutral: int
 
 
+class Strangers(Strict):
+    """People who spoke now, and in both windows did nothing but speak of this product."""
+
+    negative: int
+    others: int
+
+
 class WordHealth(Strict):
     product_id: str
     name: str
@@ -108,7 +115,7 @@ class WordHealth(Strict):
     praised: list[Aspect]
     praisers: int
     followers: Followers
-    strangers: int = Field(description="Who spoke ill, and did nothing else in both windows")
+    strangers: Strangers
     last_word_at: str | None = Field(description="Where nobody spoke: when somebody did")
     read_share: float = Field(description="Part of the people who were read, drawn by chance")
 

@@ -61,9 +61,9 @@ def word_of(
         says), chance; word and before (people, positive, negative, neutral, acts, unread);
         negative_share, earlier_share, net and change (value, lower, upper; null where unknown);
         series, blamed, blamers, praised, praisers as in `signals.word_health`; followers (of those
-        who spoke well, ill, neither: people who follow any of them); strangers (who spoke ill and
-        did nothing else in both windows); last_word_at; read_share (part of the people who were
-        read); level.
+        who spoke well, ill, neither: people who follow any of them); strangers (who did nothing
+        else in both windows, negative and others); last_word_at; read_share (part of the people
+        who were read); level.
 
     Raises:
         UnknownEntity: the product is not known.

@@ -40,6 +40,7 @@ from engine.store.home import Home
 
 SIDES = {POSITIVE: 1, NEGATIVE: -1, NEUTRAL: 0}
 """What people who spoke are, and their opinion."""
+OTHERS = "others"
 ACTS = (f.EVENT, f.USER, f.PRODUCT, f.ACTION, f.AT, f.TEXT, f.VALUE, f.OBJECT)
 
 
@@ -128,15 +129,19 @@ def read_all(ground: Ground, acts: pl.DataFrame, *, most: int) -> Word:
     return Word(word.said, word.spoken, share)
 
 
-def strangers(ground: Ground, word: Word, product_id: str) -> int:
-    """How many of those who spoke ill did nothing in both windows but speak of this product."""
-    people = people_of(word.said).filter((pl.col(OPINION) < 0) & (pl.col(WINDOW) == NOW))[f.USER]
-    if people.is_empty():
-        return 0
+def strangers(ground: Ground, word: Word, product_id: str) -> dict[str, int]:
+    """Of those who spoke ill, and of the others who spoke: how many did nothing else of late.
+
+    That is nothing in both windows but speak of this product.
+    """
+    spoke = people_of(word.said).filter(pl.col(WINDOW) == NOW)
+    if spoke.is_empty():
+        return {NEGATIVE: 0, OTHERS: 0}
     here = ground.word & (pl.col(f.PRODUCT) == product_id)
-    theirs = ground.live().filter(pl.col(f.USER).is_in(people.to_list()))
+    theirs = ground.live().filter(pl.col(f.USER).is_in(spoke[f.USER].to_list()))
     busy = theirs.filter(~here.fill_null(value=False)).select(f.USER).unique().collect()
-    return people.len() - busy.height
+    idle = spoke.join(busy, on=f.USER, how="anti")[OPINION]
+    return {NEGATIVE: int((idle < 0).sum()), OTHERS: int((idle >= 0).sum())}
 
 
 def last_word(ground: Ground, product_id: str) -> str | None:

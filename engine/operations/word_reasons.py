@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from engine.errors import counted
@@ -24,6 +25,7 @@ from engine.signals.word_alert import (
     ONE,
     STATES,
     WATCH,
+    rose,
 )
 from engine.signals.word_health import (
     EARLIER,
@@ -150,11 +152,23 @@ def _beside(told: Figures, chosen: dict[str, Section], days: int) -> list[dict[s
             f"{most['people']:,} of {told['blamers']:,} who blame anything blame {most['aspect']}."
         )
         found.append({"rule": "about", "says": says})
-    strangers = told.get("strangers") or 0
-    if strangers and strangers >= float(chosen["alert"].strangers) * told[NEGATIVE]:
-        says = (
-            f"{strangers:,} of the {told[NEGATIVE]:,} who spoke ill did nothing else in "
-            f"{counted(2 * days, 'day')}: look whether they are customers."
-        )
-        found.append({"rule": "strangers", "says": says})
+    strange = _strange(told, chosen, days)
+    if strange:
+        found.append({"rule": "strangers", "says": strange})
     return found
+
+
+def _strange(told: Figures, chosen: dict[str, Section], days: int) -> str:
+    """Who did nothing else may have come to speak ill, unless the others are such people too."""
+    idle = told.get("strangers")
+    if not idle or idle[NEGATIVE] < max(1.0, float(chosen["alert"].strangers) * told[NEGATIVE]):
+        return ""
+    others = told[PEOPLE] - told[NEGATIVE]
+    counts = (idle[NEGATIVE], told[NEGATIVE], idle["others"], others)
+    if others and rose(*(np.array([one]) for one in counts))[0] > float(chosen["alert"].chance):
+        return ""
+    return (
+        f"{idle[NEGATIVE]:,} of the {told[NEGATIVE]:,} who spoke ill did nothing else in "
+        f"{counted(2 * days, 'day')}, of the others {idle['others']:,} of {others:,}: "
+        "look whether they are customers."
+    )

@@ -76,7 +76,7 @@ def test_a_planted_burst_of_complaints_alerts_and_says_of_what(home: Home) -> No
         "40 of 100 people who spoke blame quality; before it was 5 of 65"
     )
     assert "about" not in rules
-    assert "40 of the 40" in rules["strangers"]
+    assert "strangers" not in rules  # the others did nothing else either
     assert found["change"]["lower"] > 0
     assert found["blamed"][0]["phrase"] == "battery"
     assert [part["people"] for part in found["series"]][-1] == 100
@@ -184,11 +184,16 @@ def test_followers_of_those_who_spoke_are_counted_once(home: Home) -> None:
     assert told(home)["followers"]["negative"] == 2
 
 
-def test_who_does_other_things_too_is_no_stranger(home: Home) -> None:
-    put(home, *crowd(10, 0))
+def test_who_came_only_to_speak_ill_is_told_apart_from_who_does_other_things(home: Home) -> None:
+    put(home, *crowd(60, 20))
     busy = {"action": "view", "text": None, "product_id": "q"}
-    put(home, *({"user_id": f"u{n}", "event_id": f"v{n}"} | busy for n in range(7)))
-    assert told(home)["strangers"] == 3
+    put(home, *({"user_id": f"u{n}", "event_id": f"v{n}"} | busy for n in range(57, 78)))
+    found = told(home)
+    assert found["strangers"] == {"negative": 57, "others": 2}
+    assert found["reasons"][-1]["says"] == (
+        "57 of the 60 who spoke ill did nothing else in 56 days, of the others 2 of 20: "
+        "look whether they are customers."
+    )
 
 
 def test_texts_in_two_languages_and_huge_ones_are_read(home: Home) -> None:
