@@ -99,11 +99,10 @@ class _Learned:
 
 def _agreed(home: Home, rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """Rows of which the people in a column agreed to a profile."""
-    people = rows.select(pl.col(column).unique().alias(USER))
-    kept = consented(home, people.lazy(), PROFILE).collect()[USER]
-    return (
-        rows if kept.len() == people.height else rows.filter(pl.col(column).is_in(kept.implode()))
-    )
+    others = {USER: "by"} if USER in rows.columns else {}
+    named = rows.lazy().rename({**others, column: USER})
+    kept = consented(home, named, PROFILE).rename({USER: column})
+    return kept.rename({new: old for old, new in others.items()}).collect()
 
 
 def _learned(
