@@ -91,7 +91,7 @@ def reasons(
         MORE: _more(told),
         ONE: _one(told),
         FEW: f"{told[PEOPLE]:,} spoke; a product is judged from {chosen['alert'].people:,} on.",
-        NOBODY: f"Nobody spoke in {counted(days, 'day')}{_last(told)}.",
+        NOBODY: f"Nobody who may be heard spoke in {counted(days, 'day')}{_last(told)}.",
         NOTHING: f"{counted(told['acts'], 'act')} said nothing that can be read.",
     }
     found = [{"rule": rule, "says": sentences[rule]} for rule in why]

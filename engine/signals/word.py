@@ -97,7 +97,7 @@ def keep_readable(acts: pl.DataFrame, *, each: int, most: int) -> tuple[pl.DataF
     if texts <= most:
         return acts, 1.0
     share = most / texts
-    return acts.filter(pl.col(USER).hash(seed=0) < int(share * 2**64)), share
+    return acts.filter(pl.col(USER).hash(seed=0) < pl.lit(int(share * 2**64), pl.UInt64)), share
 
 
 def carry_texts(acts: pl.DataFrame, originals: pl.DataFrame) -> pl.DataFrame:

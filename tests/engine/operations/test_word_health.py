@@ -96,7 +96,7 @@ def test_nobody_spoke_is_not_zero_percent(home: Home) -> None:
     assert found["state"] == "silent"
     assert [found[name] for name in ("negative_share", "net", "change", "chance")] == [None] * 4
     assert found["reasons"][0]["says"] == (
-        "Nobody spoke in 28 days; the last word was on 2025-11-21."
+        "Nobody who may be heard spoke in 28 days; the last word was on 2025-11-21."
     )
     assert found["last_word_at"].startswith("2025-11-21")
     assert all(part["negative_share"] is None for part in found["series"])

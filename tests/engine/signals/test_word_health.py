@@ -301,3 +301,27 @@ def test_figures_are_finite_whatever_was_counted() -> None:
     bad = table([(0, 0, 0, 0), (1, 1, 1, 1), (10**6, 10**6, 10**6, 0), (10, 0, 10, 10)])
     found = judge_word(bad, SETTINGS)
     assert all(math.isfinite(one) for one in found["chance"].drop_nulls())
+
+
+@hypothesis_settings(max_examples=40)
+@given(COUNTS, COUNTS, st.integers(1, 50))
+def test_more_people_who_speak_ill_are_never_less_alarming(
+    now: list[int], before: list[int], more: int
+) -> None:
+    (k, n), (j, m) = now, before
+    found = judge_word(table([(n, k, m, j), (n + more, k + more, m, j)]), SETTINGS)
+    calm, worse = found["chance"].to_list()
+    if calm is not None:
+        assert worse <= calm + 1e-9
+    usual, risen = shares(table([(n, k, m, j), (n + more, k + more, m, j)]), SETTINGS)[0]
+    assert risen > usual
+
+
+@given(COUNTS, COUNTS)
+def test_a_change_seen_from_the_other_side_is_its_opposite(
+    now: list[int], before: list[int]
+) -> None:
+    one, other = (share_of(*map(np.array, pair), (0.8, 3.2), 0.95) for pair in (now, before))
+    ahead, back = change_of(one, other), change_of(other, one)
+    assert ahead == pytest.approx(-back[[0, 2, 1]])
+    assert ahead[1] <= ahead[0] <= ahead[2]
