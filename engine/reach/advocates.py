@@ -33,6 +33,9 @@ Tick = Callable[[int, float], None]
 MOST_GROWTH = 4
 """At most so many times as many sets are drawn before it is looked again."""
 HALVINGS = 50
+HELD = 1 << 25
+"""At most about so many members of sets are held of each collection."""
+TRIED = 32
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,9 @@ def choose(
     _refuse(graph, wanted)
     weights = wanted.weights.astype(np.float64)
     total = float(np.abs(weights).sum())
-    sizes = _sizes(effort)
-    error = (1 - effort.level) / (3 * len(sizes))
     drawn = _Drawing(graph, weights, effort.seed)
+    sizes = _sizes(effort, drawn.room())
+    error = (1 - effort.level) / (3 * len(sizes))
     step = 0
     while True:
         chosen, judged = drawn.upto(sizes[step])
@@ -115,20 +118,21 @@ def choose(
 
 
 def _refuse(graph: Graph, wanted: Wanted) -> None:
+    if wanted.weights.shape != (len(graph),) or not np.isfinite(wanted.weights).all():
+        raise InvalidValue("weights", "are not one finite number for each person")
     if not wanted.allowed.any():
         raise InvalidValue("advocates", "nobody of the graph may be asked")
     if not (wanted.weights > 0).any():
         raise InvalidValue("audience", "has nobody who hears of anybody in the graph")
     if wanted.count < 1:
         raise InvalidValue("seeds", f"{wanted.count} is not at least 1")
-    if wanted.weights.shape != (len(graph),) or not np.isfinite(wanted.weights).all():
-        raise InvalidValue("weights", "are not one finite number for each person")
 
 
-def _sizes(effort: Effort) -> list[int]:
+def _sizes(effort: Effort, room: int) -> list[int]:
     """How many sets are drawn of each collection when it is looked at what is proven."""
-    looks = int(2 * log2(effort.most / effort.first) + 1e-9) if effort.most > effort.first else 0
-    return [round(effort.first * 2 ** (look / 2)) for look in range(looks + 1)]
+    first, most = min(effort.first, room), min(effort.most, room)
+    looks = int(2 * log2(most / first) + 1e-9) if most > first else 0
+    return [round(first * 2 ** (look / 2)) for look in range(looks + 1)]
 
 
 def _next_step(sizes: list[int], step: int, asked: float, proof: float, ceiling: float) -> int:
@@ -152,6 +156,11 @@ class _Drawing:
         self._bounds = np.cumsum(np.abs(weights)) / np.abs(weights).sum()
         self._draws = [np.random.default_rng([seed, 60, which]) for which in (0, 1)]
         self._sets: list[Sets] = []
+
+    def room(self) -> int:
+        """How many sets fit into memory, by the size of some that are drawn for this alone."""
+        tried = self._more(TRIED, np.random.default_rng(self._draws[0].integers(1 << 62)))
+        return max(TRIED, HELD * TRIED // tried.members.size)
 
     def upto(self, number: int) -> list[Sets]:
         """Both, once they are of this size; each is drawn by a thread of its own."""

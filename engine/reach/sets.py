@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 HELD = 1 << 21
 """Members of sets that are followed at once; so many sets as hold them, by those drawn before."""
-MOST_AT_ONCE = 8192
+FIRST_AT_ONCE, GROWTH, MOST_AT_ONCE = 16, 8, 8192
 MARKS = 22
 """Bits of the marks of keys: of a block's usual members, few share one."""
 MERGED = 8
@@ -57,7 +57,7 @@ def draw_sets(graph: Graph, listeners: Array, rng: np.random.Generator) -> Sets:
         listeners: (sets,) rows of people; the same may be there several times.
         rng: of the live ties.
     """
-    size, at_once, first = len(graph), 256, 0
+    size, at_once, first = len(graph), FIRST_AT_ONCE, 0
     lengths, members = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
     while first < listeners.size:
         some = listeners[first : first + at_once]
@@ -65,7 +65,8 @@ def draw_sets(graph: Graph, listeners: Array, rng: np.random.Generator) -> Sets:
         lengths.append(np.bincount(found, minlength=some.size))
         members.append(people.astype(np.int32))
         first += some.size
-        at_once = int(np.clip(HELD * some.size // people.size, 16, MOST_AT_ONCE))
+        fitting = HELD * some.size // people.size
+        at_once = int(np.clip(fitting, 1, min(GROWTH * some.size, MOST_AT_ONCE)))
     starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
     return Sets(starts, np.concatenate(members), listeners)
 

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta, binom
 
-from engine.reach.advocates import Chosen, Effort, choose
+from engine.reach.advocates import Chosen, Effort, at_most, choose
 from engine.reach.cover import Cover, Wanted
 from engine.reach.graph import build_graph
-from engine.reach.sets import Sets, draw_sets
+from engine.reach.sets import Sets, draw_sets, live
 
 PEOPLE = 7
 COLLECTIONS = st.lists(
@@ -36,6 +37,45 @@ def test_no_choice_covers_more_than_the_bounds(sets: list[list[int]], count: int
     best = max(sum(bool(set(way) & set(one)) for one in sets) for way in ways)
     assert gains.sum() <= best <= tight + 1e-9 <= bound + 2e-9
     assert tight < best + 1.001, "a dual of so small a programme lies near its optimum"
+
+
+@settings(max_examples=60, derandomize=True)
+@given(sets=COLLECTIONS, count=st.integers(1, 3), foes=st.integers(0, 6), data=st.data())
+def test_bounds_hold_with_detractors_and_costs(sets, count, foes, data) -> None:
+    """The best net cover of any affordable choice lies below both bounds."""
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in sets])])
+    members = np.array([person for one in sets for person in one], np.int32)
+    worth = np.where(np.arange(len(sets)) < min(foes, len(sets) - 1), -1.0, 1.0)
+    costs = np.array(data.draw(st.lists(st.floats(0.5, 4), min_size=PEOPLE, max_size=PEOPLE)))
+    cover = Cover(Sets(starts, members, np.arange(len(sets))), worth, max(PEOPLE, len(sets)))
+    more = max(PEOPLE, len(sets)) - PEOPLE
+    costs, allowed = np.append(costs, np.ones(more)), np.arange(PEOPLE + more) < PEOPLE
+    for money in (None, 4.0):
+        wanted = Wanted(worth, allowed, count, costs if money else None, money)
+        rows, gains, bound = cover.greedy(wanted)
+        tight = cover.tightened(wanted, rows, bound, None)
+        ways = [
+            way
+            for size in range(count + 1)
+            for way in itertools.combinations(range(PEOPLE), size)
+            if money is None or costs[list(way)].sum() <= money
+        ]
+        net = [
+            sum(value for one, value in zip(sets, worth, strict=True) if set(way) & set(one))
+            for way in ways
+        ]
+        assert gains.sum() <= max(net) + 1e-9 <= tight + 2e-9 <= bound + 3e-9
+        assert money is None or costs[rows].sum() <= money
+
+
+@settings(max_examples=40, derandomize=True)
+@given(number=st.integers(5, 5000), share=st.floats(0, 1), error=st.floats(1e-6, 0.2))
+def test_a_chance_is_bounded_as_exactly_as_by_clopper_and_pearson(number, share, error) -> None:
+    count = int(share * (number - 1))
+    exact = beta.ppf(1 - error, count + 1, number - count)
+    assert exact - 1e-9 <= at_most(count, number, error) <= exact + 0.1 * (1 - count / number)
+    assert binom.cdf(count, number, at_most(count, number, error)) <= error * (1 + 1e-6)
+    assert at_most(number, number, error) == 1.0
 
 
 def crowd(name: str, number: int) -> list[str]:
@@ -78,3 +118,44 @@ def test_live_ties_are_drawn_without_replacement() -> None:
     sets = draw_sets(graph, np.full(20_000, len(graph) - 1), np.random.default_rng(2))
     spread = np.sqrt(25 * 0.15 * 0.85 / 20_000)
     assert np.diff(sets.starts).mean() - 1 == pytest.approx(25 * 0.15, abs=4.5 * spread)
+
+
+def test_a_sure_tie_among_rare_ones_is_always_live_and_none_is_told_twice() -> None:
+    pairs = [("z", f"s{at:03d}", 1.0 if at == 7 else 0.02 + 0.01 * (at % 2)) for at in range(300)]
+    names = ["follower_id", "followee_id", "chance"]
+    graph = build_graph(pl.DataFrame(pairs, schema=names, orient="row"))
+    assert np.isfinite(graph.takes.hits[-1]), "its ties are drawn at once"
+    entry, others = live(graph.takes, np.full(4000, len(graph) - 1), np.random.default_rng(3))
+    assert np.unique(entry * 300 + others).size == entry.size
+    met = np.bincount(others, minlength=300) / 4000
+    assert met[7] == 1.0
+    truth = np.array([chance for _, _, chance in pairs])
+    assert np.abs(met - truth).max() < 5 * np.sqrt(0.03 * 0.97 / 4000)
+
+
+@pytest.mark.parametrize(
+    ("number", "chance", "sets"),
+    [(200_000, None, 4096), (4_000, 0.9, 128)],
+    ids=["one voice", "nearly sure"],
+)
+def test_who_is_followed_by_or_follows_very_many_is_drawn_as_others(number, chance, sets) -> None:
+    """All follow the star, and one follows them all; that one alone is the second audience."""
+    fans = np.arange(number)
+    star, listener = np.full(number, number), np.full(number, number + 1)
+    ties = pl.DataFrame(
+        {
+            "follower_id": np.concatenate([fans, listener]),
+            "followee_id": np.concatenate([star, fans]),
+        }
+    )
+    graph = build_graph(ties if chance is None else ties.with_columns(chance=pl.lit(chance)))
+    rows = graph.rows_of(pl.Series([number, number + 1]))
+    ones = np.ones(len(graph))
+    found = choose(graph, Wanted(ones, ones > 0, 1), Effort(sets, sets, 0.5, 0.95))
+    assert found.rows.tolist() == [rows[0]]
+    assert found.reach == pytest.approx((chance or 1.0) * number, rel=0.1)
+    alone = np.zeros(len(graph))
+    alone[rows[1]] = 1
+    found = choose(graph, Wanted(alone, alone == 0, 1), Effort(sets, sets, 0.5, 0.95))
+    assert found.rows.tolist() == [rows[0]]
+    assert found.lower <= (1.0 if chance else 1 - np.exp(-1)) <= found.upper + 1e-9

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import InvalidValue
 from engine.reach.graph import build_graph
+from engine.reach.numbering import number_ids
 
 TIES = pl.DataFrame(
     {
@@ -52,3 +55,38 @@ def test_what_is_no_chance_is_refused(chance: float) -> None:
 def test_no_tie_is_no_graph(ties: pl.DataFrame) -> None:
     with pytest.raises(InvalidValue, match="has no tie"):
         build_graph(ties)
+
+
+IDS = st.lists(st.text(max_size=20), min_size=2, max_size=40)
+
+
+@settings(max_examples=60, derandomize=True)
+@given(ids=IDS, at=st.integers(1, 39))
+def test_ids_are_numbered_in_their_order(ids: list[str], at: int) -> None:
+    at = 1 + at % (len(ids) - 1)
+    one, other = pl.Series(ids[:at]), pl.Series(ids[at:])
+    names, first, second = number_ids(one, other)
+    assert names.to_list() == sorted(set(ids), key=str.encode)
+    assert names.gather(first).to_list() + names.gather(second).to_list() == ids
+
+
+def test_ids_that_share_a_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pl.Series.hash
+    monkeypatch.setattr(pl.Series, "hash", lambda ids, seed: real(ids, seed) * min(seed, 1))
+    names, one, other = number_ids(pl.Series(["b", "a"]), pl.Series(["c", "a"]))
+    assert (names.to_list(), one.tolist(), other.tolist()) == (["a", "b", "c"], [1, 0], [2, 0])
+
+
+def test_ids_that_are_numbers_are_those_words() -> None:
+    ties = pl.DataFrame({"follower_id": [10, 2, 10], "followee_id": [9, 10, -1]})
+    graph = build_graph(ties)
+    assert graph.users.name == "user_id"
+    assert graph.users.to_list() == ["-1", "10", "2", "9"]
+    mixed = build_graph(ties.with_columns(pl.col("follower_id").cast(pl.String)))
+    assert mixed.users.equals(graph.users)
+    assert mixed.takes.others.tolist() == graph.takes.others.tolist() == [0, 3, 1]
+
+
+def test_who_follows_nobody_but_themselves_is_not_there() -> None:
+    ties = {"follower_id": ["a", "z", "c", "z"], "followee_id": ["b", "z", "a", "z"]}
+    assert build_graph(pl.DataFrame(ties)).users.to_list() == ["a", "b", "c"]
