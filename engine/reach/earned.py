@@ -126,10 +126,11 @@ def drawn(graph: Graph, travel: Travel, number: int, rng: np.random.Generator) -
     parts, at, at_once = [], 0, min(256, SETS_AT_ONCE)
     while at < number:
         some = roots[at : at + at_once]
-        keys = reached(ways, np.arange(some.size) * ways.people + some, rng).keys
-        entry, members = np.divmod(keys, ways.people)
-        starts = np.searchsorted(entry, np.arange(some.size + 1))
-        parts.append(Sets(starts, members.astype(np.int32), some))
+        keys = reached(ways, _keys(some), some.size, rng).keys
+        members, entry = np.divmod(keys, some.size)
+        order = np.argsort(entry, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(entry, minlength=some.size))])
+        parts.append(Sets(starts, members[order].astype(np.int32), some))
         at += some.size
         at_once = int(np.clip(HELD * some.size // keys.size, 16, SETS_AT_ONCE))
     return reduce(Sets.joined, parts)
@@ -234,8 +235,8 @@ def _by_word(
 def _in_time(
     ways: Ways, touch: Touch, travel: Travel, roots: Array, rng: np.random.Generator
 ) -> tuple[Array, int]:
-    found = reached(ways, np.arange(roots.size) * ways.people + roots, rng)
-    entry, members = np.divmod(found.keys, ways.people)
+    found = reached(ways, _keys(roots), roots.size, rng)
+    members, entry = np.divmod(found.keys, roots.size)
     starts = touch.starts[members]
     starts[members == roots[entry]] = 0
     columns = len(travel.hours) + 1
@@ -246,3 +247,8 @@ def _in_time(
         logs = np.bincount(at, np.log1p(-starts), roots.size * columns)
     silent = np.exp(np.cumsum(logs.reshape(roots.size, columns), axis=1))
     return (1 - touch.touched[roots])[:, None] * (1 - silent), found.keys.size
+
+
+def _keys(roots: Array) -> Array:
+    """Of each root in a world of its own, rising."""
+    return np.sort(roots * roots.size + np.arange(roots.size))

@@ -20,13 +20,17 @@ from engine.errors import InvalidValue, counted
 from engine.reach.delays import Delay
 from engine.reach.estimates import Estimate, estimate
 from engine.reach.graph import Graph
-from engine.reach.worlds import CASCADE, Reached, Ways, among, onward, reached, timed
+from engine.reach.worlds import CASCADE, Reached, Room, Ways, among, onward, reached, timed
 
 Array = NDArray[Any]
 Tick = Callable[[int, float], None]
 
-HELD = 1 << 21
+HELD = 1 << 19
 """People reached, and starters tossed, in all worlds that are looked at together."""
+MARKS = 1 << 23
+"""Marks of people in worlds; of more people, fewer worlds are looked at together."""
+SELDOM = 512
+"""Where fewer than one in so many people are met, worlds have no marks but sorted keys."""
 FEW_AT_FIRST = 64
 MANY = 1 << 22
 """So many starts are enough at first: the runs of very many starters differ little."""
@@ -136,15 +140,16 @@ def spread(
     check(starters)
     rng = np.random.default_rng([runs.seed, STREAM])
     people = max(len(graph), int(starters.rows.max()) + 1)
-    salt = int(rng.integers(1 << 63))
-    ways = onward(graph, travel.model, people=people, salt=salt)
+    ways = onward(graph, travel.model, people)
     if travel.delay is not None and travel.hours:
         ways = timed(ways, travel.delay, travel.until)
     first = min(runs.first, max(FEW_AT_FIRST, MANY // starters.rows.size))
-    room = max(1, HELD // starters.rows.size)
-    done, number, parts = 0, min(FEW_AT_FIRST, room, runs.most), []
+    most = min(runs.most, max(1, HELD // starters.rows.size))
+    marked = min(most, max(1, MARKS // people))
+    room = Room.of(marked * people, hours=ways.delay is not None)
+    done, number, seldom, parts = 0, min(FEW_AT_FIRST, marked), False, []
     while True:
-        part, size = _tried(ways, starters, travel, np.arange(done, done + number), rng)
+        part, size = _tried(ways, starters, travel, (number, None if seldom else room), rng)
         parts.append(part)
         done += number
         found = np.concatenate(parts)
@@ -153,8 +158,9 @@ def spread(
         tick(done, width)
         if done >= runs.most or (done >= first and width <= runs.precision):
             break
-        number = min(room, max(1, HELD * number // size), 4 * number)
-        number = min(number, runs.most - done, max(first - done, done))
+        seldom = size * SELDOM < number * people
+        fit = min(most if seldom else marked, max(1, HELD * number // size), 4 * number)
+        number = min(fit, runs.most - done, max(first - done, done))
     return _told(found, runs.level)
 
 
@@ -180,18 +186,24 @@ def check_chances(name: str, values: Array, size: int) -> None:
 
 
 def _tried(
-    ways: Ways, starters: Starters, travel: Travel, worlds: Array, rng: np.random.Generator
+    ways: Ways,
+    starters: Starters,
+    travel: Travel,
+    where: tuple[int, Room | None],
+    rng: np.random.Generator,
 ) -> tuple[Array, int]:
     """(runs, hours + 2): reached by each hour, at the end, by word alone; and how many keys."""
+    worlds, room = where
     order = np.argsort(starters.rows)
-    touched = _tossed(starters.touched, order, worlds.size, rng)
-    takes = touched & _tossed(starters.takes, order, worlds.size, rng)
-    keys = worlds[:, None] * ways.people + starters.rows[order]
-    found = reached(ways, keys[takes], rng)
+    touched = _tossed(starters.touched, order, worlds, rng)
+    takes = touched & _tossed(starters.takes, order, worlds, rng)
+    keys = starters.rows[order][:, None] * worlds + np.arange(worlds)
+    found = reached(ways, keys[takes], worlds, rng, room)
     if starters.takes is not None:
         found = _also(found, keys[touched])
-    reach = _by_hour(ways, found, travel, worlds)
-    return np.column_stack([reach, reach[:, -1] - touched.sum(axis=1)]), max(found.keys.size, 1)
+    reach = _by_hour(found, travel, worlds)
+    alone = reach[:, -1] - touched.sum(axis=0)
+    return np.column_stack([reach, alone]), max(found.keys.size, 1)
 
 
 def _also(found: Reached, touched: Array) -> Reached:
@@ -206,19 +218,21 @@ def _also(found: Reached, touched: Array) -> Reached:
 
 
 def _tossed(chances: Array | None, order: Array, worlds: int, rng: np.random.Generator) -> Array:
+    """(starters, worlds)."""
     if chances is None:
-        return np.ones((worlds, order.size), bool)
-    found: Array = rng.random((worlds, order.size)) < chances[order]
+        return np.ones((order.size, worlds), bool)
+    found: Array = rng.random((order.size, worlds)) < chances[order][:, None]
     return found
 
 
-def _by_hour(ways: Ways, found: Reached, travel: Travel, worlds: Array) -> Array:
-    columns = len(travel.hours) + 1
-    at = (found.keys // ways.people - worlds[0]) * columns
+def _by_hour(found: Reached, travel: Travel, worlds: int) -> Array:
+    """(worlds, hours + 1): people by each hour, and in all."""
+    world = found.keys % worlds
     if found.hours is None:
-        return np.bincount(at, minlength=worlds.size)[:, None]
-    at += np.searchsorted(travel.hours, found.hours)
-    table = np.bincount(at, minlength=worlds.size * columns).reshape(worlds.size, columns)
+        return np.bincount(world, minlength=worlds)[:, None]
+    columns = len(travel.hours) + 1
+    at = world * columns + np.searchsorted(travel.hours, found.hours)
+    table = np.bincount(at, minlength=worlds * columns).reshape(worlds, columns)
     return np.cumsum(table, axis=1)
 
 

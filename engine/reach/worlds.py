@@ -7,6 +7,9 @@ Under independent cascade each tie is live by its chance, apart from all others;
 threshold each taker keeps at most one of their ties, each with the chance of its weight, which is
 the same as a threshold that the weights of those who have the word must reach (Kempe, Kleinberg &
 Tardos 2003, "Maximizing the spread of influence through a social network", theorem 2.5).
+
+A person in a world has a key: person × worlds + world. So in rising keys all worlds of a person
+come together, and their ties are read once.
 """
 
 from __future__ import annotations
@@ -26,13 +29,29 @@ from engine.reach.graph import Graph, Rows
 from engine.reach.sets import live
 
 Array = NDArray[Any]
-Draw = Callable[[Array, Array, np.random.Generator], tuple[Array, Array]]
-"""From keys and their people to the live ties: whose each is, by place, and its other end."""
 
 CASCADE, THRESHOLD = "cascade", "threshold"
 MODELS = (CASCADE, THRESHOLD)
 TIES_AT_ONCE = 1 << 20
 """So many ties are looked at together; a person with more is looked at alone."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """Who has the word since the last step, and in which world; `salt` is that of all worlds."""
+
+    who: Array
+    world: Array
+    worlds: int
+    salt: int
+
+    def part(self, low: int, high: int) -> Front:
+        """Those of some places."""
+        return replace(self, who=self.who[low:high], world=self.world[low:high])
+
+
+Draw = Callable[[Front, np.random.Generator], tuple[Array, Array]]
+"""From a front to the live ties: whose each is, by place, and its other end."""
 
 
 @dataclass(frozen=True)
@@ -54,50 +73,51 @@ class Ways:
 
 @dataclass(frozen=True)
 class Reached:
-    """Who gets the word: keys (world × people + person), rising, and hours where they are known."""
+    """Who gets the word: keys, rising, and the hours where they are known."""
 
     keys: Array
     hours: Array | None
 
 
-def onward(graph: Graph, model: str, *, people: int, salt: int) -> Ways:
+def onward(graph: Graph, model: str, people: int) -> Ways:
     """From who has the word to those who take it from them.
 
     Args:
         graph: who takes whose word.
         model: cascade or threshold.
         people: so many are numbered; those beyond the graph have no ties.
-        salt: of what takers keep, which has to be the same whoever asks in a world.
     """
     if _known(model) == CASCADE:
         rows = widened(graph.gives, people)
-        return Ways(rows.lengths, lambda keys, who, rng: live(rows, who, rng))
+        return Ways(rows.lengths, lambda front, rng: live(rows, front.who, rng))
     weights, below = _weights(graph.takes)
     rows = widened(_turned(graph, weights), people)
     begins = _turned(graph, below).chances
 
-    def kept(keys: Array, who: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        place, ties = _ties(rows, who)
-        takers = keys[place] - who[place] + rows.others[ties]
-        at = _uniform(takers, salt) - begins[ties]
+    def kept(front: Front, rng: np.random.Generator) -> tuple[Array, Array]:
+        place, ties = _ties(rows, front.who)
+        others = rows.others[ties]
+        # a taker keeps the same tie in a world, whoever asks
+        at = _uniform(others * front.worlds + front.world[place], front.salt) - begins[ties]
         hit = (at >= 0) & (at < rows.chances[ties])
-        return place[hit], rows.others[ties[hit]]
+        return place[hit], others[hit]
 
     return Ways(rows.lengths, kept)
 
 
 def backward(graph: Graph, model: str) -> Ways:
-    """From who may get the word to those from whom they take it; each is to be met once a world."""
+    """From who may get the word to those from whom they take it; each is met once in a world."""
     takes = graph.takes
     if _known(model) == CASCADE:
-        return Ways(takes.lengths, lambda keys, who, rng: live(takes, who, rng))
+        return Ways(takes.lengths, lambda front, rng: live(takes, front.who, rng))
     weights, _ = _weights(takes)
     ends = np.cumsum(weights)
     before = np.concatenate([[0.0], ends])[takes.starts]
 
-    def kept(keys: Array, who: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        at = np.searchsorted(ends, before[who] + rng.random(who.size), side="right")
-        hit = np.flatnonzero(at < takes.starts[who + 1])
+    def kept(front: Front, rng: np.random.Generator) -> tuple[Array, Array]:
+        spots = before[front.who] + rng.random(front.who.size)
+        at = np.searchsorted(ends, spots, side="right")
+        hit = np.flatnonzero(at < takes.starts[front.who + 1])
         return hit, takes.others[at[hit]]
 
     # one draw a person, however many ties they have
@@ -109,66 +129,131 @@ def timed(ways: Ways, delay: Delay, until: float) -> Ways:
     return replace(ways, delay=delay, until=until)
 
 
-def reached(ways: Ways, first: Array, rng: np.random.Generator) -> Reached:
+@dataclass(frozen=True)
+class Room:
+    """A mark and an hour for each key that may be met: none is set, before and after its use.
+
+    Where there is none, keys are looked for among those who were met.
+    """
+
+    marks: Array  # bool
+    hours: Array  # float64: inf
+
+    @classmethod
+    def of(cls, keys: int, *, hours: bool) -> Room:
+        """For so many keys, with hours where they are asked for."""
+        return cls(np.zeros(keys, bool), np.full(keys if hours else 0, inf))
+
+
+def reached(
+    ways: Ways, first: Array, worlds: int, rng: np.random.Generator, room: Room | None = None
+) -> Reached:
     """Everybody who gets the word from those who have it first.
 
     Args:
         ways: of the word.
         first: keys, rising, none twice.
+        worlds: how many there are.
         rng: of live ties and their delays.
+        room: for people × worlds keys, where many of them are met.
     """
-    front = seen = first
-    steps: list[tuple[Array, Array, Array]] = []
+    front, fronts, steps = first, [first], []
+    met = _Met(first) if room is None else _Marked(first, room.marks)
+    salt = int(rng.integers(1 << 63))
     while front.size:
-        place, keys = _next(ways, front, rng)
+        who, world = np.divmod(front, worlds)
+        place, others = _next(ways, Front(who, world, worlds, salt), rng)
+        keys = others * worlds + world[place]
         if ways.delay is not None:
             hours = ways.delay.draw(keys.size, rng)
             soon = hours <= ways.until
-            place, keys = place[soon], keys[soon]
-            steps.append((front[place], keys, hours[soon]))
-        keys = _once(keys)
-        front = keys[~among(seen, keys)]
-        if front.size:
-            seen = np.concatenate([seen, front])
-            seen.sort(kind="stable")  # which merges what is sorted already
+            keys = keys[soon]
+            steps.append((front[place[soon]], keys, hours[soon]))
+        front = met.new(keys)
+        fronts.append(front)
+    seen = met.all(fronts)
     if ways.delay is None:
         return Reached(seen, None)
-    hours = _earliest(seen, first, steps)
+    hours = _earliest(seen, first, steps, room)
     soon = hours <= ways.until
     return Reached(seen[soon], hours[soon])
 
 
-def _next(ways: Ways, front: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Live ties of a front: the place of each among the front, and the key of its other end."""
-    who = front % ways.people
-    ends = np.cumsum(ways.lengths[who])
+class _Met:
+    """Keys that were met, sorted: for very many worlds of few people each."""
+
+    def __init__(self, first: Array) -> None:
+        self._seen = first
+
+    def new(self, keys: Array) -> Array:
+        """Those of these that were not met before, rising, each once; now they are met."""
+        keys = _once(keys)
+        keys = keys[~among(self._seen, keys)]
+        self._seen = np.concatenate([self._seen, keys])
+        self._seen.sort(kind="stable")  # which merges what is sorted already
+        return keys
+
+    def all(self, fronts: list[Array]) -> Array:
+        """All that were met, rising."""
+        return self._seen
+
+
+class _Marked:
+    """The same by a mark for each key that may be met: for worlds in which many are."""
+
+    def __init__(self, first: Array, marks: Array) -> None:
+        self._marks = marks
+        marks[first] = True
+
+    def new(self, keys: Array) -> Array:
+        keys = _once(keys[~self._marks[keys]])
+        self._marks[keys] = True
+        return keys
+
+    def all(self, fronts: list[Array]) -> Array:
+        seen = np.concatenate(fronts)
+        self._marks[seen] = False
+        seen.sort(kind="stable")
+        return seen
+
+
+def _next(ways: Ways, front: Front, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Live ties of a front: the place of each among the front, and its other end."""
+    ends = np.cumsum(ways.lengths[front.who])
     cuts = np.searchsorted(ends, np.arange(TIES_AT_ONCE, ends[-1], TIES_AT_ONCE), side="right")
-    borders = [0, *np.unique(cuts[cuts > 0]).tolist(), front.size]
-    places, keys = [], []
+    borders = [0, *np.unique(cuts[cuts > 0]).tolist(), front.who.size]
+    places, others = [], []
     for low, high in pairwise(borders):
-        place, others = ways.draw(front[low:high], who[low:high], rng)
-        place = place + low
-        places.append(place)
-        keys.append(front[place] - who[place] + others)
-    return np.concatenate(places), np.concatenate(keys)
+        place, other = ways.draw(front.part(low, high), rng)
+        places.append(place + low)
+        others.append(other.astype(np.int64))
+    return np.concatenate(places), np.concatenate(others)
 
 
-def _earliest(seen: Array, first: Array, steps: list[tuple[Array, Array, Array]]) -> Array:
+def _earliest(
+    seen: Array, first: Array, steps: list[tuple[Array, Array, Array]], room: Room | None
+) -> Array:
     """(seen,) hours until each has the word, by the quickest way (Bellman 1958, Ford 1956)."""
-    found = np.full(seen.size, inf)
-    found[np.searchsorted(seen, first)] = 0
-    if not steps:
-        return found
-    sources, takers, hours = (np.concatenate(part) for part in zip(*steps, strict=True))
-    sources, takers = np.searchsorted(seen, sources), np.searchsorted(seen, takers)
-    fresh = found == 0
-    while True:
+    sources, takers, lasted = (
+        np.concatenate(part) for part in zip(*steps, (first[:0], first[:0], []), strict=True)
+    )
+    if room is None:
+        room = Room.of(seen.size, hours=True)
+        first, sources, takers = (np.searchsorted(seen, of) for of in (first, sources, takers))
+        seen = np.arange(seen.size)
+    hours, fresh, sooner = room.hours, room.marks, first
+    hours[first] = 0
+    while sooner.size:
+        fresh[sooner] = True
         go = np.flatnonzero(fresh[sources])
-        before = found.copy()
-        np.minimum.at(found, takers[go], found[sources[go]] + hours[go])
-        fresh = found < before
-        if not fresh.any():
-            return found
+        fresh[sooner] = False
+        to = takers[go]
+        before = hours[to]
+        np.minimum.at(hours, to, hours[sources[go]] + lasted[go])
+        sooner = to[hours[to] < before]
+    found = hours[seen]
+    hours[seen] = inf
+    return found
 
 
 def _once(keys: Array) -> Array:

@@ -186,7 +186,7 @@ def test_of_several_ways_the_quickest_counts_though_it_has_more_steps(model: str
 
 def test_more_starters_and_later_hours_never_reach_fewer() -> None:
     sure = build_graph(
-        pl.DataFrame(crowd().users.to_frame())
+        pl.DataFrame(crowd().users.alias("user_id").to_frame())
         .select(follower_id="user_id", followee_id=pl.col("user_id").shift(-7))
         .with_columns(chance=1.0)
     )
