@@ -23,6 +23,7 @@ from engine.operations.campaign_lift import lift
 from engine.operations.campaign_view import describe, line_of
 from engine.operations.intake import compact
 from engine.operations.members import Actor
+from engine.operations.ownership import sees_product
 from engine.operations.permissions import holds
 from engine.operations.word_health import word_alert
 from engine.store.campaigns import Campaign, read_audit
@@ -68,7 +69,7 @@ def report(home: Home, actor: Actor, id: str, wish: Wish) -> dict[str, Any]:
         "made_at": wish.now.astimezone(UTC).isoformat(timespec="seconds"),
         "steps": told["steps"],
         "plan": _plan(campaign),
-        **_performance(home, campaign, wish, chosen),
+        **_performance(home, actor, campaign, wish, chosen),
         "lift": _lift(home, actor, campaign, wish),
         "audit": _audit(home, campaign, int(chosen["report"].audit_lines)),
     }
@@ -85,7 +86,7 @@ def _plan(campaign: Campaign) -> dict[str, Any] | None:
 
 
 def _performance(
-    home: Home, campaign: Campaign, wish: Wish, chosen: dict[str, settings.Section]
+    home: Home, actor: Actor, campaign: Campaign, wish: Wish, chosen: dict[str, settings.Section]
 ) -> dict[str, Any]:
     if campaign.plan is None or not campaign.plan["pacing"]:
         return {"results": None, "pacing": None, "alerts": []}
@@ -97,7 +98,7 @@ def _performance(
     alerts = find_alerts(found, plan, today=today, settings=chosen)
     if campaign.status != "running":
         alerts = [one for one in alerts if one["kind"] != "silence"]
-    else:
+    elif sees_product(home, actor, campaign.product_id):
         alerts += _word(home, campaign, wish.now)
     return {"results": _results(found, rows, wish), "pacing": pacing, "alerts": alerts}
 
@@ -106,12 +107,13 @@ def _word(home: Home, campaign: Campaign, now: datetime) -> list[dict[str, Any]]
     """What people say of the product, where it alerts: money spreads that word too."""
     try:
         found = word_alert(home, campaign.product_id, now=now)
-    except ArtefactCorrupt:  # `doctor` and `retrain` tell of it; results are told all the same
+    except ArtefactCorrupt:  # `retrain` and `word` tell of it; results are told all the same
         return []
     if found is None:
         return []
-    share, earlier = found["negative_share"], found["earlier_share"] or {"value": 0.0}
-    figures = {"value": share["value"], "against": earlier["value"]}
+    share, earlier = found["negative_share"], found["earlier_share"]
+    against = earlier["value"] if earlier else found["limit"]
+    figures = {"value": share["value"], "against": against}
     place = {"kind": "word", CHANNEL: None, SEGMENT: None}
     return [place | figures | {"says": one["says"]} for one in found["reasons"]]
 

@@ -157,7 +157,8 @@ def word_alert(home: Home, product_id: str, *, now: datetime) -> dict[str, Any] 
     """Rules and sentences of a product that alerts now; None of any other, known or not.
 
     Returns:
-        reasons as in `word_of`, without what else is to be known; negative_share, earlier_share.
+        reasons as in `word_of`, without what else is to be known; negative_share, earlier_share,
+        and limit, the share that is bad by itself.
 
     Raises:
         ArtefactCorrupt: a trained reader of texts is damaged.
@@ -174,7 +175,7 @@ def word_alert(home: Home, product_id: str, *, now: datetime) -> dict[str, Any] 
     told = standing(tallied, ground.chosen)[0]
     row = tallied.row(0, named=True) | risen(judged, blame) | told
     said = reasons(judged["why"], ALERT, row, ground.chosen, ground.span.days)
-    return {"reasons": said, **told}
+    return {"reasons": said, "limit": float(ground.chosen["alert"].share), **told}
 
 
 def _ground(home: Home, span: Span) -> Ground:

@@ -16,7 +16,9 @@ from engine.frames import EVENTS
 from engine.operations.consent import record_consent
 from engine.operations.erasure import erase_user
 from engine.operations.integrity import release
+from engine.operations.members import LOCAL, Actor, Card, put_member
 from engine.operations.reports import Wish, report
+from engine.operations.teams import TeamChange, change_team, create_team
 from engine.operations.word_health import word_of, word_of_all
 from engine.operations.word_heard import span_of
 from engine.store import suspects
@@ -25,6 +27,7 @@ from engine.store.eventlog import add_follows, append_events, upsert
 from engine.store.home import Home
 from tests.engine.operations.reported import OWNER, open_campaign
 
+SARA = Actor("sara", "owner")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BLAME, PRAISE = "Terrible, the battery broke at once.", "عالی بود، خیلی راضی هستم"
 MIXED = "این گوشی terrible بود، اصلا نخرید، do not buy"
@@ -296,3 +299,21 @@ def test_a_damaged_reader_hides_no_results_of_a_campaign(home: Home) -> None:
     with pytest.raises(ArtefactCorrupt):
         told(home, "product-7")
     assert report(home, OWNER, "c", Wish(NOW, measured=False))["results"] is not None
+
+
+def test_word_of_a_product_of_another_team_is_in_no_report(home: Home) -> None:
+    open_campaign(home, team="books")
+    put(home, *({"product_id": "product-7"} | row for row in crowd(40, 10)))
+    for name, role in (("sara", "owner"), ("ada", "viewer")):
+        put_member(home, LOCAL if name == "sara" else SARA, name, Card(role))
+    for team, change in (
+        ("books", TeamChange(join=("ada",))),
+        ("phones", TeamChange(own=("product-7",))),
+    ):
+        create_team(home, SARA, team)
+        change_team(home, SARA, team, change)
+    kinds = [
+        {one["kind"] for one in report(home, actor, "c", Wish(NOW, measured=False))["alerts"]}
+        for actor in (SARA, Actor("ada", "viewer", ("books",)))
+    ]
+    assert ["word" in found for found in kinds] == [True, False]
