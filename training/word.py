@@ -21,8 +21,8 @@ from engine.privacy.consent import PROFILE
 from engine.reach.carry import Draws, expected_carry
 from engine.reach.credit import Done
 from engine.reach.graph import Graph, Rows, build_graph
-from engine.reach.pace import Fading, expected_pace
-from engine.reach.passing import NOWHERE, Passed, learn_chances
+from engine.reach.pace import Fading, Heard, expected_pace
+from engine.reach.passing import NOWHERE, Chances, Passed, learn_chances
 from engine.settings import Section
 from engine.signals.ties import standing_ties
 from engine.store.eventlog import scan_ties
@@ -114,9 +114,11 @@ def _learned(
     named = _as_passed(graph, passed, names, told.until, chosen)
     done = _as_done(graph, done_by(home, told.read, chosen), passed, told.until, chosen)
     found = learn_chances(graph.takes, named, done, half_life=chosen.credit_half_life_days)
-    pace = _paced(named, passed, told.until, people, settings["pace"])
     if found is None:
-        return _Learned(graph, np.zeros_like(graph.takes.chances), pace, {})
+        nobody = np.zeros(people, np.float32)
+        return _Learned(graph, np.zeros_like(graph.takes.chances), nobody, {})
+    heard = _heard(graph, passed, told.until, named, (found, done))
+    pace = _paced(heard, people, settings["pace"])
     by_name = {names[number]: part for number, part in found.channels.items()}
     rows = Rows(graph.takes.starts, graph.takes.others, found.good)
     return _Learned(Graph(graph.users, rows), found.bad, pace, by_name)
@@ -143,13 +145,24 @@ def _as_passed(
     )
 
 
-def _paced(
-    named: Passed, passed: pl.DataFrame, until: datetime, people: int, chosen: Section
-) -> Array:
+def _heard(
+    graph: Graph, passed: pl.DataFrame, until: datetime, named: Passed, put: tuple[Chances, Done]
+) -> Heard:
+    """What was carried on, of whom it is said to be, or of whom it could have been."""
     shared = passed[SHARED].to_numpy()
+    found, done = put[0].found, put[1]
+    sources = graph.takes.others[found.ties].astype(np.int64)
+    fresh = found.shares / np.maximum(done.weights[found.acts], 1e-30)
+    return Heard(
+        np.concatenate([named.sources[shared], sources]),
+        np.concatenate([_ages(passed[AT], until)[shared], -done.at[found.acts]]),
+        np.concatenate([np.ones(int(shared.sum())), fresh]),
+    )
+
+
+def _paced(heard: Heard, people: int, chosen: Section) -> Array:
     fading = Fading(chosen.burst_hours / 24, chosen.power, chosen.delay_hours / 24, chosen.exponent)
-    ages = _ages(passed[AT], until)[shared]
-    return expected_pace(named.sources[shared], ages, people, days=chosen.days, fading=fading)
+    return expected_pace(heard, people, days=chosen.days, fading=fading)
 
 
 def _as_done(

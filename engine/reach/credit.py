@@ -61,11 +61,17 @@ class Done:
 
 @dataclass(frozen=True)
 class Credit:
-    """What is put down to each tie, and what could have been: three (ties,) float64 columns."""
+    """What is put down to each tie, and what could have been: three (ties,) float64 columns.
+
+    `ties`, `acts` and `shares` are the same by act: to which tie, of what is done, how much.
+    """
 
     good: Array
     bad: Array
     trials: Array
+    ties: Array
+    acts: Array
+    shares: Array
 
 
 def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
@@ -87,7 +93,7 @@ def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
     trials = said[takes.others]
     found: list[tuple[Array, Array, Array]] = []
     if not done.people.size:
-        return Credit(trials, trials, trials)
+        return Credit(trials, trials, trials, done.objects, done.objects, trials[:0])
     for ties, mine, theirs in _shared(takes, done, first):
         delay = done.at[mine] - done.at[theirs]
         trials -= np.bincount(ties, done.weights[theirs] * (delay < 0), takes.others.size)
@@ -107,6 +113,9 @@ def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
         np.bincount(ties[good], share[good], takes.others.size),
         np.bincount(ties[~good], share[~good], takes.others.size),
         trials,
+        ties,
+        mine,
+        share,
     )
 
 

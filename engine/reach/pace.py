@@ -34,36 +34,45 @@ class Fading:
     exponent: float
 
 
-def lately(sources: Array, ages: Array, people: int, fading: Fading) -> Array:
-    """(people,) how much each person's word was passed on lately, in a unit of its own.
+@dataclass(frozen=True)
+class Heard:
+    """Acts that passed on somebody's word.
 
-    Args:
-        sources: (acts,) rows of people whose word was passed on.
-        ages: (acts,) days since then; not below 0.
-        people: how many there are.
-        fading: how old acts count.
+    `sources` are rows of people, `ages` days since then, not below 0, and `weights` how much of
+    the act is put down to that source.
     """
-    burst = np.floor(ages / fading.burst_days).astype(np.int64)
+
+    sources: Array
+    ages: Array
+    weights: Array
+
+    def of(self, some: Array, since: float) -> Heard:
+        """Some of the acts, with their ages as they were so many days ago."""
+        return Heard(self.sources[some], self.ages[some] - since, self.weights[some])
+
+
+def lately(heard: Heard, people: int, fading: Fading) -> Array:
+    """(people,) how much each person's word was passed on lately, in a unit of its own."""
+    burst = np.floor(heard.ages / fading.burst_days).astype(np.int64)
     width = int(burst.max(initial=0)) + 1
-    keys, number = np.unique(sources.astype(np.int64) * width + burst, return_counts=True)
+    keys, at = np.unique(heard.sources.astype(np.int64) * width + burst, return_inverse=True)
+    number = np.bincount(at, heard.weights, keys.size)
     age = (keys % width + 0.5) * fading.burst_days
     worth = number**fading.power * (age + fading.delay_days) ** -fading.exponent
     return np.bincount(keys // width, worth, people)
 
 
-def expected_pace(
-    sources: Array, ages: Array, people: int, *, days: float, fading: Fading
-) -> Array:
+def expected_pace(heard: Heard, people: int, *, days: float, fading: Fading) -> Array:
     """(people,) float32: how often a day each person's word will be passed on.
 
     What was passed on lately is put to a rate by the last `days` themselves: as far as what was
     known before them told what came in them, by a Poisson regression of the one's logarithm. Where
     nothing was known before, or it told nothing, the rate is that of these days.
     """
-    now = lately(sources, ages, people, fading)
-    before, after = ages >= days, ages < days
-    known = lately(sources[before], ages[before] - days, people, fading)
-    came = np.bincount(sources[after], minlength=people)
+    now = lately(heard, people, fading)
+    after = heard.ages < days
+    known = lately(heard.of(~after, days), people, fading)
+    came = np.bincount(heard.sources[after], heard.weights[after], people)
     rows = np.flatnonzero(known > 0)
     level, slope = _regressed(np.log(known[rows]), came[rows])
     found = np.zeros(people)

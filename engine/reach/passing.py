@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.reach.credit import Done, divided
+from engine.reach.credit import Credit, Done, divided
 from engine.reach.graph import Rows
 from engine.reach.shrinkage import Usual, shrunk, strength, usual_chances
 
@@ -45,11 +45,13 @@ class Chances:
 
     `good` and `bad` are the chances of passing on one thing that the source says, as good and as
     bad word; `channels` holds, for each, places among the ties and the factor of their chances.
+    `found` tells which acts were put down to whom, where none was named.
     """
 
     good: Array
     bad: Array
     channels: dict[int, tuple[Array, Array]]
+    found: Credit
 
 
 def places(takes: Rows, takers: Array, sources: Array) -> Array:
@@ -96,6 +98,7 @@ def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) 
         (chances * (1 - against)).astype(np.float32),
         (chances * against).astype(np.float32),
         channels,
+        found,
     )
 
 

@@ -95,6 +95,8 @@ def test_shares_without_a_source_are_put_down_to_whom_one_follows(home: Home) ->
     chance = {(ids[t], ids[s]): p for t, s, p in zip(taker, word.others, word.chances, strict=True)}
     assert chance[("b", "a")] > 0.5 > chance[("c", "a")]
     assert chance[("b", "d")] < 0.5
+    pace = dict(zip(ids, word.pace.tolist(), strict=True))
+    assert pace["a"] > 0 == pace["d"]
 
 
 def test_channels_have_chances_of_their_own_and_unknown_ones_are_told(home: Home) -> None:

@@ -8,14 +8,18 @@ import pytest
 
 from engine.reach.carry import Draws, expected_carry
 from engine.reach.graph import build_graph
-from engine.reach.pace import Fading, expected_pace, lately
+from engine.reach.pace import Fading, Heard, expected_pace, lately
 
 FADING = Fading(burst_days=1 / 24, power=0.5, delay_days=0.075, exponent=1.5)
 
 
+def heard(sources: np.ndarray, ages: np.ndarray) -> Heard:
+    return Heard(sources, ages, np.ones(sources.size))
+
+
 def test_what_is_fresh_counts_more_than_what_is_old() -> None:
     ages = np.array([0.1, 5.0, 5.1, 5.2, 5.3])
-    fresh, old = lately(np.array([0, 1, 1, 1, 1]), ages, 2, FADING)
+    fresh, old = lately(heard(np.array([0, 1, 1, 1, 1]), ages), 2, FADING)
     assert fresh > old > 0
 
 
@@ -23,7 +27,7 @@ def test_one_burst_is_no_habit() -> None:
     """Nine acts in one hour are less than nine of nine hours, and more than one."""
     sources = np.repeat([0, 1, 2], [9, 9, 1])
     ages = np.concatenate([np.full(9, 4.01), 4.01 + np.arange(9) / 24, [4.01]])
-    burst, habit, once = lately(sources, ages, 3, FADING)
+    burst, habit, once = lately(heard(sources, ages), 3, FADING)
     assert habit > burst > once
 
 
@@ -33,7 +37,7 @@ def test_rates_are_those_of_a_steady_world() -> None:
     number = rng.poisson(often * 30)
     sources = np.repeat(np.arange(300), number)
     ages = rng.random(sources.size) * 30
-    found = expected_pace(sources, ages, 300, days=2.0, fading=FADING)
+    found = expected_pace(heard(sources, ages), 300, days=2.0, fading=FADING)
     assert found.sum() == pytest.approx(often.sum(), rel=0.15)
     assert np.corrcoef(found, often)[0, 1] > 0.7
 
@@ -41,9 +45,10 @@ def test_rates_are_those_of_a_steady_world() -> None:
 def test_of_whom_nothing_was_passed_on_no_rate_is_told() -> None:
     nothing = np.zeros(0, np.int64)
     assert (
-        expected_pace(nothing, nothing.astype(float), 3, days=1, fading=FADING).tolist() == [0] * 3
+        expected_pace(heard(nothing, nothing.astype(float)), 3, days=1, fading=FADING).tolist()
+        == [0] * 3
     )
-    found = expected_pace(np.array([1]), np.array([0.2]), 3, days=1.0, fading=FADING)
+    found = expected_pace(heard(np.array([1]), np.array([0.2])), 3, days=1.0, fading=FADING)
     assert found.tolist() == [0, 1, 0]
 
 
