@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -317,3 +318,29 @@ def test_word_of_a_product_of_another_team_is_in_no_report(home: Home) -> None:
         for actor in (SARA, Actor("ada", "viewer", ("books",)))
     ]
     assert ["word" in found for found in kinds] == [True, False]
+
+
+@pytest.mark.slow
+def test_of_many_products_the_planted_one_alerts_and_no_other(home: Home) -> None:
+    rng = np.random.default_rng(5)
+    texts = {True: [BLAME, "Awful, rude staff.", MIXED], False: [PRAISE, "I love it, great!"]}
+    rows = []
+    for product in range(300):
+        ill = rng.random(int(rng.integers(10, 200))) < rng.uniform(0.02, 0.3)
+        rows += [
+            {
+                "event_id": f"{product}-{at}",
+                "user_id": f"u{rng.integers(0, 20_000)}",
+                "product_id": f"p{product:03}",
+                "occurred_at": NOW - timedelta(days=float(rng.uniform(0, 56))),
+                "text": str(rng.choice(texts[bool(bad)])),
+            }
+            for at, bad in enumerate(ill)
+        ]
+    late = {"product_id": "p150", "text": "Late delivery, terrible."}
+    burst = [{"user_id": f"b{n}", "event_id": f"b{n}"} | late for n in range(40)]
+    put(home, *rows, *burst)
+    found = word_of_all(home, span_of(home, now=NOW))
+    assert [row["product_id"] for row in found["products"] if row["state"] == "alert"] == ["p150"]
+    assert found["products"][0]["about"] == "delivery"
+    assert found["watched"] <= 0.1 * 300
