@@ -63,23 +63,21 @@ class Ask:
             raise InvalidValue("budget", "needs what people ask for: a cost for all, or a list")
 
     def most(self, costs: Array | None, allowed: Array, limit: int) -> int:
-        """How many may be chosen: as asked, or as the budget buys of the cheapest.
+        """How many may be chosen: as asked, and no more than the budget buys of the cheapest.
 
         Args:
             costs: (people,), NaN where it is not known.
             allowed: (people,) bool, who may be asked.
             limit: no more than this, where nobody says how many.
         """
-        if self.count is not None:
-            return self.count
         if self.budget is None or costs is None or not allowed.any():
-            return USUAL
+            return USUAL if self.count is None else self.count
         paid = np.sort(costs[allowed])
         affordable = int(np.searchsorted(np.cumsum(paid), self.budget * (1 + LEAST_COST), "right"))
         if not affordable:
             least = f"the least that anybody asks for is {paid[0]:g}"
             raise InvalidValue("budget", f"{self.budget:g} buys nobody: {least}")
-        return min(affordable, limit)
+        return min(affordable, limit if self.count is None else self.count)
 
 
 def costs_of(ask: Ask, users: pl.Series) -> Array | None:
