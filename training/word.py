@@ -113,7 +113,7 @@ def _learned(
             descending=[True, False])[CHANNEL].head(chosen.channels).to_list()  # fmt: skip
     named = _as_passed(graph, passed, names, told.until, chosen)
     done = _as_done(graph, done_by(home, told.read, chosen), passed, told.until, chosen)
-    found = learn_chances(graph.takes, named, done, half_life=chosen.credit_half_life_days)
+    found = learn_chances(graph.takes, named, done, delays=chosen.credit_delays)
     if found is None:
         nobody = np.zeros(people, np.float32)
         return _Learned(graph, np.zeros_like(graph.takes.chances), nobody, {})

@@ -74,12 +74,13 @@ class Credit:
     shares: Array
 
 
-def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
+def divided(takes: Rows, done: Done, *, delays: float) -> Credit:
     """Divides each act among those whom its doer follows and who did the same before.
 
-    All of an act's sources together have `min(1, Σ w)`, where `w` halves with every `half_life`
-    days between the two, and is 1 where the order is not known or both came at one moment: each
+    All of an act's sources together have `min(1, Σ w)`, where `w` halves with so many usual
+    `delays` between the two, and is 1 where the order is not known or both came at one moment: each
     could have been. So an act gives one credit at most, and less where all sources are long past.
+    The usual delay is the median of those to the latest source, as the data have it.
     It is parted first by `w`, then anew by `w` and how often the follower passed on what that
     source did (as in expectation and maximisation: Saito, Nakano & Kimura 2008, "Prediction of
     information diffusion probabilities for independent cascade model").
@@ -98,9 +99,9 @@ def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
         delay = done.at[mine] - done.at[theirs]
         trials -= np.bincount(ties, done.weights[theirs] * (delay < 0), takes.others.size)
         could = ~(delay < 0) & (done.good[mine] == done.good[theirs]) & ~done.named[mine]
-        weight = np.exp2(-np.nan_to_num(delay[could]) / half_life)
-        found.append((ties[could], mine[could], weight))
-    ties, mine, weight = (np.concatenate(part) for part in zip(*found, strict=True))
+        found.append((ties[could], mine[could], np.nan_to_num(delay[could])))
+    ties, mine, delay = (np.concatenate(part) for part in zip(*found, strict=True))
+    weight = np.exp2(-delay / (delays * _usual_delay(mine, delay)))
     whole = done.weights * np.minimum(1, np.bincount(mine, weight, done.people.size))
     trials = np.maximum(trials, 0)
     share = _parted(weight, mine, whole)
@@ -117,6 +118,15 @@ def divided(takes: Rows, done: Done, *, half_life: float) -> Credit:
         mine,
         share,
     )
+
+
+def _usual_delay(acts: Array, delay: Array) -> float:
+    """Days: the median, over acts, of the delay to the latest source, where that is known."""
+    known = delay > 0
+    order = np.lexsort((delay[known], acts[known]))
+    act = acts[known][order]
+    first = np.append(True, act[1:] != act[:-1])[: act.size]
+    return float(np.median(delay[known][order][first])) if act.size else 1.0
 
 
 def _parted(weight: Array, acts: Array, whole: Array) -> Array:

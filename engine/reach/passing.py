@@ -19,6 +19,8 @@ from engine.reach.shrinkage import Usual, shrunk, strength, usual_chances
 Array = NDArray[Any]
 NOWHERE = -1
 """The channel of an act that names none."""
+CLEARLY = 2.0
+"""By so much the logarithm of a likelihood is clearly less: what differs by chance is no reason."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def places(takes: Rows, takers: Array, sources: Array) -> Array:
     return np.where((keys[at] == wanted) & (takers >= 0) & (sources >= 0), at, -1)
 
 
-def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) -> Chances | None:
+def learn_chances(takes: Rows, passed: Passed, done: Done, *, delays: float) -> Chances | None:
     """The chance of each tie; None where nobody was seen to pass on anything.
 
     How much somebody says is not always known. At least they said what they are known to have done:
@@ -77,14 +79,14 @@ def learn_chances(takes: Rows, passed: Passed, done: Done, *, half_life: float) 
         takes: ties, of each person rising.
         passed: acts that name their source; those of no tie count for nothing.
         done: acts on objects, whose sources are looked for (see `divided`).
-        half_life: days in which the credit for what was said halves.
+        delays: after so many usual delays the credit for what was said halves.
     """
     ties = takes.others.size
     at = places(takes, passed.takers, passed.sources)
     kept = at >= 0
     at, weights, good = at[kept], passed.weights[kept], passed.good[kept]
     good_named, bad_named = (np.bincount(at[part], weights[part], ties) for part in (good, ~good))
-    found = divided(takes, done, half_life=half_life)
+    found = divided(takes, done, delays=delays)
     bad = found.bad + bad_named
     credit = found.good + good_named + bad
     trials = np.maximum(found.trials, _at_least(takes, passed, credit))
@@ -124,8 +126,8 @@ def _against(takes: Rows, credit: Array, bad: Array) -> Array:
     taker = np.repeat(np.arange(people, dtype=np.int32), takes.lengths)
     theirs, all_ = (np.bincount(taker, values, people) for values in (bad, credit))
     level = np.full(people, whole / credit.sum())
-    own = shrunk(theirs, all_, Usual(level, strength(theirs, all_, level)))[taker]
-    return shrunk(bad, credit, Usual(own, strength(bad, credit, own)))
+    own = shrunk(theirs, all_, Usual(level, strength(theirs, all_, level, clearly=CLEARLY)))[taker]
+    return shrunk(bad, credit, Usual(own, strength(bad, credit, own, clearly=CLEARLY)))
 
 
 def _by_channel(
@@ -150,7 +152,9 @@ def _by_channel(
         could = np.maximum(trials[rows] * part[takes.others[rows]], credit)
         level = credit.sum() / float((could * chances[rows]).sum())
         means = np.minimum(chances[rows] * level, 0.999)
-        learned = shrunk(credit, could, Usual(means, strength(credit, could, means)))
+        learned = shrunk(
+            credit, could, Usual(means, strength(credit, could, means, clearly=CLEARLY))
+        )
         factors = learned / np.maximum(chances[rows], 1e-12)
         found[channel] = rows.astype(np.uint32), factors.astype(np.float32)
     return found

@@ -26,8 +26,6 @@ STRENGTHS = np.exp2(np.arange(-4, 13))
 """Where the likelihood is looked at: so many acts count what is usual for as much as one's own."""
 SAMPLE = 50_000
 """So many ties, evenly spaced, tell the strength; more would not move it."""
-CLEARLY = 2.0
-"""A logarithm of a likelihood that is less by so much is clearly less."""
 ROUNDS = 8
 LEAST, MOST = 1e-9, 0.999
 BINS = 32
@@ -57,11 +55,16 @@ def usual_chances(takes: Rows, credit: Array, trials: Array) -> Usual:
     people = takes.starts.size - 1
     taker = np.repeat(np.arange(people, dtype=np.int32), takes.lengths)
     means = _by_degrees(takes, taker, credit, trials)
-    for _ in range(2):  # what is told of takers depends on what is told of sources
-        for side in (takes.others, taker):
-            means *= _of_each(side, people, credit, trials * means)[side]
+    sides, ones = (takes.others, taker), np.ones(taker.size)
+    known, others = [ones, ones], [ones, ones]
+    for at in (0, 1, 0, 1):  # what is told of takers depends on what is told of sources
+        means /= known[at]
+        known[at], others[at] = _of_each(sides[at], people, credit, trials * means)
+        means *= known[at]
     np.clip(means, LEAST, MOST, out=means)
-    return Usual(means, strength(credit, trials, means))
+    # A tie that told its own mean would lie nearer to it than what is yet to come.
+    without = np.clip(means / (known[0] * known[1]) * (others[0] * others[1]), LEAST, MOST)
+    return Usual(means, strength(credit, trials, without))
 
 
 def _by_degrees(takes: Rows, taker: Array, credit: Array, trials: Array) -> Array:
@@ -88,12 +91,13 @@ def _by_degrees(takes: Rows, taker: Array, credit: Array, trials: Array) -> Arra
     return found
 
 
-def _of_each(side: Array, people: int, credit: Array, hoped: Array) -> Array:
-    """(people,) by how much more than is usual each passes on, or is passed on, shrunk to 1."""
+def _of_each(side: Array, people: int, credit: Array, hoped: Array) -> tuple[Array, Array]:
+    """By how much more than is usual the person of each tie passes on, or is passed on.
+
+    Shrunk to 1; (ties,) by all that is known, and without what is known of the tie itself.
+    """
     got, could = (np.bincount(side, values, people) for values in (credit, hoped))
     known = np.flatnonzero(could > 0)
-    if not known.size:
-        return np.ones(people)
     some = known[:: max(1, known.size // SAMPLE)]
     shape = STRENGTHS[:, None]
     seen, want = got[some], could[some]
@@ -102,14 +106,15 @@ def _of_each(side: Array, people: int, credit: Array, hoped: Array) -> Array:
         - (seen + shape) * np.log(want + shape)
     ).sum(1)  # fmt: skip
     best = float(STRENGTHS[likely.argmax()])
-    return (got + best) / (could + best)
+    passed, usual = got[side] + best, could[side] + best
+    return passed / usual, np.maximum(passed - credit, LEAST) / np.maximum(usual - hoped, LEAST)
 
 
-def strength(credit: Array, trials: Array, means: Array) -> float:
+def strength(credit: Array, trials: Array, means: Array, *, clearly: float = 0.0) -> float:
     """For how many acts the means count: by the beta-binomial likelihood.
 
-    The most for which it is not clearly less than the highest, so that ties differ only where the
-    data say that they do.
+    The most for which its logarithm is not less than the highest by more than `clearly`: above 0,
+    ties differ only where the data say that they do.
     """
     known = np.flatnonzero(trials > 0)
     some = known[:: max(1, known.size // SAMPLE)]
@@ -122,4 +127,4 @@ def strength(credit: Array, trials: Array, means: Array) -> float:
                - betaln(k * usual, k * (1 - usual))).sum())
         for k in STRENGTHS
     ])  # fmt: skip
-    return float(STRENGTHS[likely >= likely.max() - CLEARLY].max())
+    return float(STRENGTHS[likely >= likely.max() - clearly].max())

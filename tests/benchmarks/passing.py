@@ -40,7 +40,7 @@ COMMAND = "python -m tests.benchmarks.passing"
 SPLITS = ((5, 7), (4, 7), (4.5, 7), (5.5, 7), (6, 7))
 """Days that are learned from, and until when is judged; the first is the one that counts."""
 ASKED, TRIED = 50, 20
-DAYS = 30.0
+DELAYS = 30.0
 NONE = np.zeros(0, np.int64)
 NOBODY = Passed(NONE, NONE, NONE.astype(float), NONE > 0, NONE.astype(np.int16))
 
@@ -59,8 +59,8 @@ def planted_rows() -> Iterator[Row]:
     later = np.random.default_rng(7).binomial(TRIED, truth)
     for known in (True, False):
         done = words.done(known=known)
-        found, credit = learn_chances(takes, NOBODY, done, half_life=DAYS), divided(
-            takes, done, half_life=DAYS
+        found, credit = learn_chances(takes, NOBODY, done, delays=DELAYS), divided(
+            takes, done, delays=DELAYS
         )  # fmt: skip
         assert found is not None
         ratio = credit.good / np.maximum(credit.trials, 1)
@@ -108,7 +108,7 @@ def large_rows(people: int) -> Iterator[Row]:
     named = Passed(taker, takes.others[at].astype(np.int64), ones, ones > 0, channels)
     told = f"{size:,} people, {takes.others.size:,} ties"
     began = time.perf_counter()
-    found = learn_chances(takes, named, done, half_life=DAYS)
+    found = learn_chances(takes, named, done, delays=DELAYS)
     assert found is not None
     yield f"{told}: chances", "s", time.perf_counter() - began, COMMAND
     began = time.perf_counter()
