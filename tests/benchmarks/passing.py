@@ -1,12 +1,16 @@
 """Who passes on whose word: learned chances beside true ones, and whose word will be reshared.
 
-In: nothing, or a folder with `actions.parquet` (user_id, target_user_id, occurred_at, action).
-Out: rows (what, unit, figure, command). Never: a setting chosen by the days that are judged.
+In: nothing, or folders with `actions.parquet` (user_id, target_user_id, occurred_at, action), or
+with `cascades.parquet` (cascade_id, user_id, at_seconds) and `follows.parquet`.
+Out: rows (what, unit, figure, command). Never: a setting chosen by what is judged.
 
 Where actions are given, each split learns from the days before its cut and is judged by the shares
 after it: of the fifty of the highest expected pace, the rank correlation of that pace with how
 often they are reshared. Beside it stands their number of distinct resharers until then, on the same
 fifty and on the fifty of the most.
+
+Where cascades are given, chances are learned from the first 70 % of them, and judged by who of
+those that hear of each later one adopts it too: everybody who is tied to somebody before them.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.frames import ACTION, AT, TARGET, USER
+from engine.frames import ACTION, AT, FOLLOWEE, FOLLOWER, TARGET, USER
 from engine.reach.carry import Draws, expected_carry
 from engine.reach.credit import Done, divided
 from engine.reach.graph import Graph, Rows, build_graph
@@ -45,12 +49,14 @@ NONE = np.zeros(0, np.int64)
 NOBODY = Passed(NONE, NONE, NONE.astype(float), NONE > 0, NONE.astype(np.int16))
 
 
-def run(folder: Path | None = None) -> Iterator[Row]:
-    """A planted network, a large one, and the actions of a folder."""
-    yield from planted_rows()
-    yield from large_rows(1_000_000)
-    if folder is not None:
-        yield from reshared_rows(folder)
+def run(*folders: Path) -> Iterator[Row]:
+    """Of what the folders hold; a planted network and a large one where none is given."""
+    if not folders:
+        yield from planted_rows()
+        yield from large_rows(1_000_000)
+    for folder in folders:
+        known = (folder / "cascades.parquet").exists()
+        yield from adopted_rows(folder) if known else reshared_rows(folder)
 
 
 def planted_rows() -> Iterator[Row]:
@@ -161,6 +167,59 @@ def _told(known: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col("degree", "came").fill_null(0))
 
 
+def adopted_rows(folder: Path) -> Iterator[Row]:
+    """Learned chances and usual ones beside who adopted later."""
+    ties = pl.read_parquet(folder / "follows.parquet").select(FOLLOWER, FOLLOWEE)
+    turned = ties.select(pl.col(FOLLOWEE).alias(FOLLOWER), pl.col(FOLLOWER).alias(FOLLOWEE))
+    graph = build_graph(pl.concat([ties, turned]))  # a tie is of both
+    acts = pl.read_parquet(folder / "cascades.parquet")
+    acts = acts.with_columns(person=pl.Series(graph.rows_of(acts[USER]))).filter(
+        pl.col("person") >= 0
+    )
+    first = acts.group_by("cascade_id").agg(pl.min("at_seconds")).sort("at_seconds", "cascade_id")
+    known = first["cascade_id"].head(int(0.7 * first.height)).implode()
+    before, later = (acts.filter(pl.col("cascade_id").is_in(known) == one) for one in (True, False))
+    found = learn_chances(graph.takes, NOBODY, _done(before), delays=DELAYS)
+    assert found is not None
+    flat = np.full(found.good.size, found.good.mean())
+    for name, chances in (("learned", found.good), ("1 / followed", graph.takes.chances),
+                          ("one for all", flat)):  # fmt: skip
+        told, came = _heard(graph, later, np.clip(chances, 1e-6, 0.999))
+        rank = pl.Series(told).rank().to_numpy()[came].mean()
+        area = (rank - (came.sum() + 1) / 2) / (~came).sum()
+        likely = float(np.log(np.where(came, told, 1 - told)).mean())
+        yield f"later cascades, {came.size:,} who heard: AUC, {name}", "", float(area), COMMAND
+        yield f"later cascades: log likelihood a person, {name}", "", likely, COMMAND
+
+
+def _done(acts: pl.DataFrame) -> Done:
+    once = acts.group_by("person", "cascade_id").agg(pl.min("at_seconds"))
+    once = once.with_columns(pl.col("cascade_id").rank("dense")).sort("person", "cascade_id")
+    ones = np.ones(once.height, np.float32)
+    return Done(
+        once["person"].to_numpy().astype(np.int32), once["cascade_id"].to_numpy().astype(np.int32),
+        once["at_seconds"].to_numpy() / 86_400, ones > 0, ones, ones < 0,
+    )  # fmt: skip
+
+
+def _heard(graph: Graph, later: pl.DataFrame, chances: Array) -> tuple[Array, Array]:
+    """Of everybody who heard of a cascade: the chance that they adopt it, and whether they did."""
+    takes, size = graph.takes, len(graph)
+    taker = np.repeat(np.arange(size), takes.lengths)
+    miss = np.log1p(-chances.astype(np.float64))
+    told, came = [], []
+    for _, acts in later.sort("at_seconds", USER).group_by("cascade_id", maintain_order=True):
+        order = np.full(size, size + 1)
+        who = acts["person"].unique(maintain_order=True).to_numpy()
+        order[who] = np.arange(who.size)
+        heard = (order[takes.others] <= size) & (order[taker] > order[takes.others])
+        left = np.bincount(taker[heard], miss[heard], size)
+        some = np.flatnonzero(left < 0)
+        told.append(1 - np.exp(left[some]))
+        came.append(order[some] <= size)
+    return np.concatenate(told), np.concatenate(came)
+
+
 if __name__ == "__main__":
-    for what, unit, figure, _ in run(Path(sys.argv[1]) if len(sys.argv) > 1 else None):
+    for what, unit, figure, _ in run(*(Path(word) for word in sys.argv[1:])):
         print(f"{what}: {figure:.3g} {unit}", flush=True)
