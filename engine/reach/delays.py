@@ -95,27 +95,25 @@ def passed_on(acts: pl.LazyFrame, longest: float) -> pl.DataFrame:
         longest: hours.
     """
     end = acts.select(pl.col(AT).max()).collect().item()
-    shares = acts.filter(pl.col(ACTION) == SHARE).select(USER, PRODUCT, AT, CHANNEL, TARGET, OBJECT)
-    both = pl.concat([_of_acts(shares, acts), _of_people(shares, acts)])
+    shares = acts.filter(pl.col(ACTION) == SHARE)
+    told = shares.select(USER, PRODUCT, AT, CHANNEL, TARGET, OBJECT).collect()
+    if told.is_empty():
+        return pl.DataFrame(schema={CHANNEL: pl.String, HOURS: pl.Float64})
+    known = acts.select(EVENT, USER, AT).rename({EVENT: OBJECT, USER: _SOURCE, AT: _SINCE})
+    named = known.join(told.lazy(), on=OBJECT, how="semi").collect()
+    met = told.join(named, on=OBJECT).filter(pl.col(USER) != pl.col(_SOURCE))
+    others = _of_people(told.join(named, on=OBJECT, how="anti"), acts)
+    both = pl.concat([met.select(CHANNEL, AT, _SINCE), others])
     hours = (pl.col(AT) - pl.col(_SINCE)).dt.total_microseconds() / 3.6e9
     old = (pl.lit(end, UTC) - pl.col(_SINCE)).dt.total_microseconds() / 3.6e9 >= longest
-    told = both.drop_nulls(_SINCE).filter(old).select(CHANNEL, hours.alias(HOURS))
-    return told.filter(pl.col(HOURS).is_between(0, longest)).sort(CHANNEL, HOURS)
+    found = both.drop_nulls(_SINCE).filter(old).select(CHANNEL, hours.alias(HOURS))
+    return found.filter(pl.col(HOURS).is_between(0, longest)).sort(CHANNEL, HOURS)
 
 
-def _of_acts(shares: pl.LazyFrame, acts: pl.LazyFrame) -> pl.DataFrame:
-    origins = acts.select(
-        pl.col(EVENT).alias(OBJECT), pl.col(USER).alias(_SOURCE), pl.col(AT).alias(_SINCE)
-    )
-    met = shares.join(origins, on=OBJECT).filter(pl.col(USER) != pl.col(_SOURCE))
-    return met.select(CHANNEL, AT, _SINCE).collect()
-
-
-def _of_people(shares: pl.LazyFrame, acts: pl.LazyFrame) -> pl.DataFrame:
-    """Of shares that name no act of ours, and somebody else."""
-    named = shares.join(acts.select(pl.col(EVENT).alias(OBJECT)), on=OBJECT, how="anti")
-    named = named.filter(pl.col(TARGET) != pl.col(USER)).drop_nulls(PRODUCT)
-    asked = named.select(CHANNEL, TARGET, PRODUCT, AT).sort(AT).collect()
+def _of_people(shares: pl.DataFrame, acts: pl.LazyFrame) -> pl.DataFrame:
+    """channel, occurred_at, and since when, of shares that name no act of ours, but somebody."""
+    named = shares.filter(pl.col(TARGET) != pl.col(USER)).drop_nulls(PRODUCT)
+    asked = named.select(CHANNEL, TARGET, PRODUCT, AT).sort(AT)
     acted = acts.select(pl.col(USER).alias(TARGET), PRODUCT, AT, pl.col(AT).alias(_SINCE))
     origins = acted.join(asked.lazy(), on=[TARGET, PRODUCT], how="semi").sort(AT).collect()
     met = asked.join_asof(
