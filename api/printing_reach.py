@@ -80,7 +80,8 @@ def _proof(answer: Answer) -> list[str]:
     """What is proven of the choice, and what it costs."""
     number = len(answer["seeds"])
     best = f"the best {number}" if answer.get("budget") is None else "any choice for the money"
-    lines = [f"proven: at least {answer['proven']:.0%} of what {best} could reach"]
+    part = int(100 * answer["proven"])  # rounded it might say more than is proven
+    lines = [f"proven: at least {part}% of what {best} could reach"]
     if "spent" in answer:
         of = "" if answer["budget"] is None else f" of {answer['budget']:,.2f}"
         lines.append(f"they ask for {answer['spent']:,.2f}{of} together")

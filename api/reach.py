@@ -6,11 +6,16 @@ In: words after `mokhatab reach`. Out: a table or JSON. Never: training.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.terminal import Json, an_id, console, home_of, say
+
+if TYPE_CHECKING:
+    from engine.operations.advocates import Tick
+    from engine.operations.asking import Ask
+    from engine.store.home import Home
 
 
 def reach(
@@ -55,10 +60,8 @@ def reach(
 ) -> None:
     """Whom to ask to carry the word, and how many people it would reach."""
     from api import printing_reach
-    from engine.operations.advocates import advocates, product_advocates
+    from engine.operations.advocates import advocates
     from engine.operations.asking import Ask
-    from engine.operations.permits import permitted_now
-    from engine.store.artefacts import open_model
     from engine.store.files import read_table
 
     home = home_of(context)
@@ -71,17 +74,22 @@ def reach(
         if product is None:
             answer = advocates(home, asked, ties=graph, tick=tick)
         else:
-            answer = product_advocates(
-                home,
-                permitted_now(home, open_model(home)),
-                product,
-                asked,
-                goal=goal,
-                share=share,
-                channel=channel,
-                tick=tick,
-            )
+            answer = _of_product(home, product, asked, (goal, share, channel), tick)
     say(answer, as_json, printing_reach.reach)
+
+
+def _of_product(
+    home: Home, product: str, asked: Ask, among: tuple[str, float | None, str | None], tick: Tick
+) -> dict[str, Any]:
+    from engine.operations.permits import permitted_now
+    from engine.operations.product_advocates import product_advocates
+    from engine.store.artefacts import open_model
+
+    goal, share, channel = among
+    model = permitted_now(home, open_model(home))
+    return product_advocates(
+        home, model, product, asked, goal=goal, share=share, channel=channel, tick=tick
+    )
 
 
 def register(app: typer.Typer) -> None:

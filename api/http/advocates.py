@@ -11,8 +11,8 @@ from flask import Response
 from api.http import schemas
 from api.http.contract import Noun
 from api.http.desk import Desk
-from engine.operations.advocates import product_advocates
 from engine.operations.asking import Ask
+from engine.operations.product_advocates import product_advocates
 from engine.settings import load
 from engine.store.home import Home
 

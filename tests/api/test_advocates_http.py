@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from api.http import schemas
-from engine.operations.advocates import product_advocates
 from engine.operations.asking import Ask
+from engine.operations.product_advocates import product_advocates
 from engine.store import artefacts
 from engine.store.home import Home
 from tests.api.conftest import Asker, of

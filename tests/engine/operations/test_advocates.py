@@ -10,11 +10,11 @@ import pytest
 
 from engine.audiences.scores import pair_logits, rates
 from engine.errors import FrameError, InvalidValue, UnknownEntity
-from engine.operations.advocates import product_advocates
 from engine.operations.asking import Ask, costs_of
 from engine.operations.audiences import audience, best_segments
 from engine.operations.consent import record_consent
 from engine.operations.permits import permitted_now
+from engine.operations.product_advocates import product_advocates
 from engine.store.artefacts import Model
 from engine.store.home import Home
 from tests.api.planted import AS_OF, planted, word_of_ties
