@@ -26,7 +26,7 @@ from training.heads import Drawn, fit_head
 
 Array = NDArray[Any]
 
-FOLDS = 5
+FOLDS = 20
 SETTLED = 0.8
 AROUND = (0.5, 0.7, 1.0, 1.4, 2.0)
 """Cascades are looked at when they were so many times as large as the one asked about."""

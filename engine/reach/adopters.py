@@ -24,13 +24,14 @@ FIGURES = (
     *("acts", "acted", "acted thrice", "acted ten times", "short", "middle", "long", "since"),
     *("together", "alike"),
     *("followers", "follows", "unfollowed", "follows nobody"),
+    *("many followers", "very many followers", "follows many", "follows very many"),
 )
 """Names of the columns of `figures`, in their order."""
 FAMILIES = {
     "friends": slice(0, 5),
     "activity": slice(5, 13),
     "together": slice(13, 15),
-    "connected": slice(15, 19),
+    "connected": slice(15, 23),
 }
 """Columns that speak of one reason together."""
 FEW = 5.0
@@ -154,6 +155,11 @@ def figures(past: Past, running: Running, found: Moment, rows: Array) -> Array:
         np.log1p(100 * found.together[rows] / np.sqrt(acts + FEW)),
         *(np.log1p(each[rows]) for each in (past.followers, past.follows)),
         *(each[rows] == 0 for each in (past.followers, past.follows)),
+        *(
+            np.maximum(np.log1p(each[rows]) - bend, 0)
+            for each, bends in zip((past.followers, past.follows), past.bends, strict=True)
+            for bend in bends
+        ),
     ]
     table = np.column_stack(columns).astype(np.float64)
     known, count = np.log1p(found.known), running.who.size

@@ -7,6 +7,7 @@ Never: what came after the moment that is looked at, unless that is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.reach.graph import positions
 Array = NDArray[Any]
 
 CASCADE, SECONDS = "cascade_id", "at_seconds"
+BENDS = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ class Past:
         """Seconds from the first act to the last; 1 where there is none between."""
         return float(self.at[-1] - self.at[0]) or 1.0 if self.at.size else 1.0
 
+    @cached_property
+    def bends(self) -> tuple[Array, Array]:
+        """Logarithms of how many follow, and are followed by, the middle and the first in ten."""
+        found = []
+        for ties in (self.followers, self.follows):
+            some = ties[ties > 0]
+            found.append(np.log1p(np.quantile(some, BENDS)) if some.size else np.zeros(len(BENDS)))
+        return found[0], found[1]
+
     @property
     def sizes(self) -> Array:
         """(cascades,) how many adopted in each."""
@@ -76,6 +87,8 @@ class Past:
 
     def each(self) -> list[Running]:
         """Every cascade as a whole, in the order of `names`."""
+        if self.who.size == 0:
+            return []
         order = np.argsort(self.cascade, kind="stable")
         ends = np.cumsum(self.sizes)[:-1]
         pairs = zip(np.split(self.who[order], ends), np.split(self.at[order], ends), strict=True)

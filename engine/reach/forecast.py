@@ -7,6 +7,7 @@ each person, a size with its interval. Never: somebody who has adopted, or a siz
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Array = NDArray[Any]
 FURTHEST = 30.0
 """No logit is shifted by more, and no cascade grows by a larger power of e."""
 HALVINGS = 60
+CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def grow(growth: Growth, table: Array, count: int, level: float) -> Size:
     said = float(growth.line.of(table[None, :])[0])
     misses = growth.misses * np.exp(float(growth.spread.of(table[None, :])[0]))
     tail = (1 - level) / 2
-    lower, upper = (round(_grown(count, said + _at(misses, end))) for end in (tail, 1 - tail))
+    low, high = (_grown(count, said + _at(misses, end)) for end in (tail, 1 - tail))
+    lower, upper = ceil(low - CLOSE), floor(high + CLOSE)  # the whole numbers that lie between
     middle = _grown(count, said)
     mean = float(np.mean([_grown(count, said + miss) for miss in misses]))
     return Size(middle, min(lower, middle), max(upper, middle), max(mean, middle))
