@@ -65,8 +65,8 @@ class Cover:
 
         The bound is the least, over all prefixes of the choice, of what the prefix covers and the
         largest gains that are left, as many as may be chosen or as the money buys (Tang et al.
-        2018, eq. 10; for costs, of a fractional knapsack). It looks away from detractors, whom the
-        best choice might avoid.
+        2018, eq. 10; for costs, of a fractional knapsack). Of detractors each person is charged a
+        part, see `_Table.harm`.
         """
         least = self._least(wanted)
         while True:
@@ -86,6 +86,7 @@ class Cover:
         its people are in, each counted for every one of them: this is the dual of the linear
         programme of maximal coverage. Prices that say less are looked for by steps along the
         subgradient, of the length of Polyak (1969); each step's bound holds, however good it is.
+        Detractors are charged as in `greedy`.
 
         Args:
             wanted: who may be asked, how many, for how much.
@@ -97,8 +98,8 @@ class Cover:
         if self._last is None or self._last[0] is not wanted:
             self.greedy(wanted)
         table = self._last[1] if self._last else self._table(wanted, 1)
-        often = table.times(np.isin(table.who, rows).astype(np.float64)) * table.bright
-        covered = float((often > 0).sum())
+        met = table.times(np.isin(table.who, rows).astype(np.float64))
+        covered, often = float(table.worth[met > 0].sum()), met * table.bright
         if enough is not None and (best <= enough or enough < covered):
             return best
         prices = np.where(often > 0, 0.3 / np.maximum(often, 1), 1.0) * table.bright
@@ -176,6 +177,16 @@ class _Table:
         """(sets,) 1 for those whose listener is to be reached, 0 for those of detractors."""
         return (self.worth > 0).astype(np.float64)
 
+    @cached_property
+    def harm(self) -> Array:
+        """(people,) what each is charged at least for the detractors whom they reach.
+
+        A detractor's set costs 1 once any of its people is chosen, of whom no more can be than
+        may be chosen at all: so each may be charged one part in so many.
+        """
+        most = np.minimum(np.diff(self.starts), self.wanted.count)
+        return self.gains(np.where(self.worth < 0, 1 / most, 0.0))
+
     def greedy(self) -> tuple[Array, Array, float, float]:
         """The choice, what each added, its bound, and the least gain left that is part of it."""
         wanted, size = self.wanted, self.who.size
@@ -219,7 +230,7 @@ class _Table:
 
     def at_most(self, gains: Array) -> tuple[float, Array]:
         """The most that so many people, or so much money, could add, and who by what share."""
-        most, shares = _at_most(np.concatenate([gains, self.others]), self.wanted)
+        most, shares = _at_most(np.concatenate([gains - self.harm, self.others]), self.wanted)
         return most, shares[: gains.size]
 
     def _of(self, person: int) -> Array:
