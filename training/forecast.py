@@ -68,7 +68,7 @@ def learn(
         asked,
         knowing,
         ridge=float(size.ridge),
-        fewest=int(settings["cascades"].fewest),
+        bounds=(int(settings["cascades"].fewest), int(size.moments)),
     )
     who, share = learn_who(past, knowing, settings["next"], seed)
     return Learned(knowing, who, share, growth)
@@ -147,17 +147,26 @@ class Asked:
 
 
 def learn_growth(
-    past: Past, asked: Asked, knowing: Knowing, *, ridge: float, fewest: int
+    past: Past, asked: Asked, knowing: Knowing, *, ridge: float, bounds: tuple[int, int]
 ) -> Growth:
     """The rule on `signs`, from cascades that stood where the one that is asked about stands.
 
-    Where fewer than `fewest` had waited so long they need to have waited half as long, and so on;
-    where fewer came so far, it is learned from those of the largest size that enough have reached.
-    How far it is wrong is learned by the same signs.
+    Where too few had waited so long they need to have waited half as long, and so on; where too
+    few came so far, it is learned from those of the largest size that enough have reached. How far
+    it is wrong is learned by the same signs.
+
+    Args:
+        past: cascades.
+        asked: where the one that is asked about stands.
+        knowing: as it is to be applied with.
+        ridge: on the weights; ten times as much on those of how far it is wrong.
+        bounds: with fewer cascades nothing is learned; so many moments of theirs, the last, are
+            looked at.
 
     Raises:
-        NothingToLearn: fewer than `fewest` cascades are there at all.
+        NothingToLearn: there are too few cascades.
     """
+    fewest, most = bounds
     wholes = _teachers(past, asked, fewest)
     if len(wholes) < fewest:
         raise NothingToLearn(
@@ -167,10 +176,12 @@ def learn_growth(
     sizes = np.sort([whole.who.size for whole in wholes])[::-1]
     count = int(min(asked.count, sizes[fewest - 1]))
     waited = asked.silence
-    landmarks = _landmarks(past, wholes, count, waited)
+    landmarks = _landmarks(past, wholes, count, waited)[-most:]
     while sum(length == count for _, length in landmarks) < fewest:
+        if waited == 0:  # those of the size are too far apart in time
+            most = len(wholes) * len(AROUND)
         waited = waited / 2 if waited > 1 else 0.0
-        landmarks = _landmarks(past, wholes, count, waited)
+        landmarks = _landmarks(past, wholes, count, waited)[-most:]
     table, target, cascade, length = _stood(past, landmarks, knowing, waited)
     folds = np.random.default_rng(72).permutation(len(past.names))[cascade] % FOLDS
     missed = _unseen(table, target, folds, ridge)

@@ -20,7 +20,16 @@ from engine.operations.consent import consented
 from engine.operations.integrity import without_held
 from engine.operations.lookup import near_ids
 from engine.privacy.consent import PROFILE
-from engine.reach.cascades import CASCADE, SECONDS, Past, Running, build_past, ordered, running
+from engine.reach.cascades import (
+    CASCADE,
+    SECONDS,
+    Past,
+    Running,
+    build_past,
+    ordered,
+    running,
+    without_moments,
+)
 from engine.settings import Section
 from engine.signals.ties import standing_ties
 from engine.signals.undo import live_events
@@ -94,6 +103,8 @@ def gather(home: Home, question: Question, chosen: Section) -> Ground:
             known = acts[CASCADE].unique().sort()
             raise UnknownEntity(f"cascade of {kind}", wanted, near_ids(wanted, known))
     acts = _newest(acts, mine[CASCADE][0], int(chosen.most))
+    if not (mine["timed"].all() and acts["timed"].all()):  # moments of one side tell nothing
+        acts, mine, now = without_moments(acts), without_moments(mine), None
     past = build_past(acts, _ties(home, question), mine[f.USER])
     return Ground(past, running(past, mine, now), question.cascades is not None)
 

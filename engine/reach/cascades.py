@@ -179,6 +179,11 @@ def ordered(table: pl.DataFrame, what: str = "cascades") -> pl.DataFrame:
     )
 
 
+def without_moments(acts: pl.DataFrame) -> pl.DataFrame:
+    """The same `ordered` rows in their order, as if no moment were known of anybody."""
+    return acts.with_columns(pl.lit(0.0).alias("moment"), pl.lit(False).alias("timed"))
+
+
 def running(past: Past, acts: pl.DataFrame, now: float | None = None) -> Running:
     """One cascade of `ordered` rows, seen from `now`, which is not before its last adopter."""
     at = acts["moment"].to_numpy()

@@ -158,3 +158,14 @@ def test_without_a_past_it_is_told_what_is_missing(run: Run, tmp_path: Path) -> 
 def test_json_is_strict(run: Run, files: list[str], tmp_path: Path) -> None:
     said = run(Home(tmp_path / "none"), "forecast", *files, "--json")
     assert json.loads(said.out, parse_constant=pytest.fail)["size"]["level"] == 0.8
+
+
+def test_rows_without_moments_are_taken_in_their_order(
+    run: Run, files: list[str], tmp_path: Path
+) -> None:
+    """Then moments of the others are not looked at either."""
+    (tmp_path / "now.csv").write_text("user_id\nu01\nu02\nu01\n")
+    told = run(Home(tmp_path / "none"), "forecast", *files, "--limit", "3", "--json").json
+    assert told["adopters"] == 2
+    assert told["size"]["upper"] > 2
+    assert all("ago" not in one["reason"] for one in told["next"])

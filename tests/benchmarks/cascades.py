@@ -199,10 +199,10 @@ def run(folder: Path, way: str, seed: int, hindsight: bool) -> None:
     )
     line, share = learn_who(parts.past, knowing, chosen["next"], 0)
     tell_who(np.array(list(judge_who(parts, knowing, line))))
-    few, level = int(chosen["cascades"].fewest), float(chosen["size"].level)
-    ridge = float(chosen["size"].ridge)
+    ridge, level = float(chosen["size"].ridge), float(chosen["size"].level)
+    bounds = int(chosen["cascades"].fewest), int(chosen["size"].moments)
     for count in (FIRST, 2, 20):
-        growth = learn_growth(parts.past, Asked(count), knowing, ridge=ridge, fewest=few)
+        growth = learn_growth(parts.past, Asked(count), knowing, ridge=ridge, bounds=bounds)
         tell_size(np.array(list(judge_size(parts, knowing, growth, count, level))), count)
         if count == FIRST:
             chances = np.array(judge_chances(parts, Learned(knowing, line, share, growth), level))

@@ -97,7 +97,7 @@ def test_who_comes_later_is_told_better_than_by_friends_by_degree_and_by_acts():
 )
 def test_sizes_are_told_better_than_by_the_median_and_intervals_hold_them(count):
     past, judged = planted()
-    growth = learn_growth(past, Asked(count), KNOWING, ridge=0.03, fewest=20)
+    growth = learn_growth(past, Asked(count), KNOWING, ridge=0.03, bounds=(20, 3000))
     usual = np.log(np.median(past.sizes))
     ours, theirs, held = [], [], []
     for whole in judged:
@@ -163,7 +163,7 @@ def test_the_cascade_that_is_asked_about_teaches_nothing():
     for mine_too in (known, pl.concat([known.filter(pl.col("cascade_id") != name), mine])):
         past = build_past(mine_too, ties, known["user_id"])
         begun = running(past, mine)
-        growth = learn_growth(past, Asked(3, own=begun.own), KNOWING, ridge=0.03, fewest=20)
+        growth = learn_growth(past, Asked(3, own=begun.own), KNOWING, ridge=0.03, bounds=(20, 3000))
         found = moment(past, begun, KNOWING)
         told = signs(past, begun, found, KNOWING, growth.most)
         answers.append(grow(growth, told, 3, 0.8))
