@@ -11,7 +11,7 @@ import sys
 
 NAMES = (
     *("ranking", "evidence", "signals", "text", "http", "intake"),
-    *("memory", "planning", "report", "retrain", "accounts", "advocates", "word"),
+    *("memory", "planning", "report", "retrain", "accounts", "advocates", "word", "passing"),
 )
 
 

@@ -207,3 +207,26 @@ def test_where_nothing_was_passed_on_nothing_is_learned() -> None:
     assert learn_chances(takes, NOBODY, NOTHING, delays=30.0) is None
     strangers = passed_of((-1, 0), (0, -1), (1, 2))
     assert learn_chances(takes, strangers, NOTHING, delays=30.0) is None
+
+
+@pytest.mark.slow
+def test_a_person_whom_everybody_follows_and_who_follows_everybody_is_learned_like_others() -> None:
+    people, acts = 300_000, 30_000
+    lengths = np.ones(people, np.int64)
+    lengths[0] = people - 1
+    others = np.concatenate([np.arange(1, people), np.zeros(people - 1)]).astype(np.int32)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    takes = Rows(starts, others, np.ones(others.size, np.float32))
+    rng = np.random.default_rng(0)
+    who = np.concatenate([np.zeros(acts, np.int64), np.repeat(np.arange(1, people), 2)])
+    what = np.concatenate([np.arange(acts), rng.integers(0, acts, 2 * (people - 1))])
+    keys = np.unique(who * acts + what)
+    ones = np.ones(keys.size, np.float32)
+    done = Done(
+        (keys // acts).astype(np.int32), (keys % acts).astype(np.int32),
+        100 * rng.random(keys.size), ones > 0, ones, ones < 0,
+    )  # fmt: skip
+    found = learn_chances(takes, NOBODY, done, delays=30.0)
+    assert found is not None
+    of_hub, by_hub = found.good[people - 1 :], found.good[: people - 1]
+    assert 0 < of_hub.max() < 0.01 < by_hub.mean() < 1
