@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InvalidValue
+from engine.reach import worlds as worlds_of
 from engine.reach.delays import Delay
 from engine.reach.graph import Graph, Rows, build_graph
 from engine.reach.sets import draw_sets
@@ -258,6 +259,20 @@ def test_a_million_followers_take_bounded_memory(model: str) -> None:
     tracemalloc.stop()
     assert found.reach.mean == pytest.approx(2501, rel=0.1)
     assert most < 300 * 2**20
+
+
+@BOTH
+def test_looking_at_few_ties_together_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    graph = network(("b", "a", 0.6), ("c", "a", 0.3), ("c", "b", 0.5), ("d", "c", 0.8))
+    rows = np.arange(len(graph))
+    truth = exact(graph, rows == 0, model).sum()
+    monkeypatch.setattr(worlds_of, "TIES_AT_ONCE", 2)
+    found = spread(graph, start(0), Travel(model), Runs(600, 600, 0.0, 0.999))
+    assert hold(found, truth)
+    pair = spread(graph, start(0, 3), Travel(model), Runs(600, 600, 0.0, 0.999))
+    assert hold(pair, exact(graph, rows % 3 == 0, model).sum())
 
 
 @pytest.mark.parametrize(
