@@ -123,10 +123,11 @@ def divided(takes: Rows, done: Done, *, delays: float) -> Credit:
 def _usual_delay(acts: Array, delay: Array) -> float:
     """Days: the median, over acts, of the delay to the latest source, where that is known."""
     known = delay > 0
-    order = np.lexsort((delay[known], acts[known]))
-    act = acts[known][order]
-    first = np.append(True, act[1:] != act[:-1])[: act.size]
-    return float(np.median(delay[known][order][first])) if act.size else 1.0
+    if not known.any():
+        return 1.0
+    soonest = np.full(int(acts.max()) + 1, np.inf)
+    np.minimum.at(soonest, acts[known], delay[known])
+    return float(np.median(soonest[np.isfinite(soonest)]))
 
 
 def _parted(weight: Array, acts: Array, whole: Array) -> Array:
@@ -141,11 +142,12 @@ def _shared(takes: Rows, done: Done, first: Array) -> Iterator[tuple[Array, Arra
     neither a person of a million followers nor one of a million acts costs more than the others.
     """
     acts = np.diff(first)
-    for begin, end in _parts(takes, acts):
-        taker = np.searchsorted(takes.starts, np.arange(begin, end), side="right") - 1
-        source = takes.others[begin:end]
+    takers = np.repeat(np.arange(acts.size, dtype=np.int32), takes.lengths)
+    costs = np.minimum(acts[takers], acts[takes.others])
+    for begin, end in _parts(costs):
+        taker, source = takers[begin:end], takes.others[begin:end]
         fewer = np.where(acts[taker] <= acts[source], taker, source)
-        number = np.minimum(acts[taker], acts[source])
+        number = costs[begin:end]
         entry = np.repeat(np.arange(end - begin), number)
         before = np.cumsum(number) - number
         here = np.arange(entry.size) - before[entry] + first[fewer[entry]]
@@ -158,16 +160,9 @@ def _shared(takes: Rows, done: Done, first: Array) -> Iterator[tuple[Array, Arra
         yield begin + entry, mine, here + there - mine
 
 
-def _parts(takes: Rows, acts: Array) -> Iterator[tuple[int, int]]:
+def _parts(costs: Array) -> Iterator[tuple[int, int]]:
     """Ranges of ties in which so many objects are to be looked for as are held at once."""
-    most = takes.others.size
-    step = 1 << 20
-    for begin in range(0, max(most, 1), step):
-        end = min(begin + step, most)
-        taker = np.searchsorted(takes.starts, np.arange(begin, end), side="right") - 1
-        cost = np.cumsum(np.minimum(acts[taker], acts[takes.others[begin:end]]))
-        cuts = np.flatnonzero(np.diff(cost // AT_ONCE, prepend=0)) + begin
-        edges = np.unique([begin, *cuts.tolist(), end])
-        if edges.size < 2:
-            yield begin, end
-        yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    whole = np.cumsum(costs, dtype=np.int64)
+    cuts = np.flatnonzero(np.diff(whole // AT_ONCE, prepend=0))
+    edges = np.unique([0, *cuts.tolist(), costs.size])
+    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
