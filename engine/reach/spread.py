@@ -33,7 +33,7 @@ SELDOM = 512
 """Where fewer than one in so many people are met, worlds have no marks but sorted keys."""
 FEW_AT_FIRST = 64
 MANY = 1 << 22
-"""So many starts are enough at first: the runs of very many starters differ little."""
+"""Once so many people were followed, fewer runs than the first ones may do."""
 STREAM = 62
 
 
@@ -91,6 +91,7 @@ class Travel:
 class Runs:
     """At least `first` runs, at most `most`; until the interval's half is `precision` of the mean.
 
+    Where the word goes very far, fewer runs than the first ones may do.
     `level` is the confidence of intervals, and the part of all runs between `low` and `high`.
     """
 
@@ -143,24 +144,25 @@ def spread(
     ways = onward(graph, travel.model, people)
     if travel.delay is not None and travel.hours:
         ways = timed(ways, travel.delay, travel.until)
-    first = min(runs.first, max(FEW_AT_FIRST, MANY // starters.rows.size))
     most = min(runs.most, max(1, HELD // starters.rows.size))
     marked = min(most, max(1, MARKS // people))
     room = Room.of(marked * people, hours=ways.delay is not None)
-    done, number, seldom, parts = 0, min(FEW_AT_FIRST, marked), False, []
+    number, seldom = min(FEW_AT_FIRST, marked), False
+    done, followed, parts = 0, 0, []
     while True:
         part, size = _tried(ways, starters, travel, (number, None if seldom else room), rng)
         parts.append(part)
-        done += number
+        done, followed = done + number, followed + size
         found = np.concatenate(parts)
         whole = estimate(found[:, -2], runs.level)
         width = whole.half_width / whole.mean if whole.mean else 0.0
         tick(done, width)
-        if done >= runs.most or (done >= first and width <= runs.precision):
+        enough = done >= runs.first or (done >= FEW_AT_FIRST and followed >= MANY)
+        if done >= runs.most or (enough and width <= runs.precision):
             break
         seldom = size * SELDOM < number * people
         fit = min(most if seldom else marked, max(1, HELD * number // size), 4 * number)
-        number = min(fit, runs.most - done, max(first - done, done))
+        number = min(fit, runs.most - done, max(runs.first - done, done))
     return _told(found, runs.level)
 
 
