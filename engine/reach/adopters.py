@@ -99,7 +99,7 @@ def moment(past: Past, running: Running, knowing: Knowing) -> Moment:
     ]
     shared = _together(past, running, who, cascade, acts)
     friends, lately, rarity = _friends(past, running, knowing.windows(past)[1])
-    following = np.asarray(past.heard[:, running.who].sum(1)).ravel() if past.heard.nnz else friends
+    following = np.ones(running.who.size) @ past.hears[running.who].astype(np.float64)
     return Moment(
         acts,
         (recent[0], recent[1], recent[2]),

@@ -80,6 +80,11 @@ class Past:
             found.append(np.log1p(np.quantile(some, BENDS)) if some.size else np.zeros(len(BENDS)))
         return found[0], found[1]
 
+    @cached_property
+    def hears(self) -> sparse.csr_array:
+        """(people, people) csr of bool: row follows column."""
+        return self.heard.T.tocsr()
+
     @property
     def sizes(self) -> Array:
         """(cascades,) how many adopted in each."""

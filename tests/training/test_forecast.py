@@ -191,3 +191,17 @@ def test_the_same_seed_gives_the_same_rule():
     past, _ = planted()
     one, other = (learn_who(past, KNOWING, CHOSEN["next"], 4)[0] for _ in range(2))
     assert one.weights.tolist() == other.weights.tolist()
+
+
+def test_who_is_too_young_to_have_grown_teaches_nothing_while_enough_are_old():
+    past, _ = planted()
+    begun = np.array([whole.at[0] for whole in past.each()])
+    age = float(past.at[-1] - begun[40])
+    old = int((past.at[-1] - begun >= age).sum())
+
+    def taught(settled: float) -> int:
+        asked = Asked(1, settled=settled)
+        return learn_growth(past, asked, KNOWING, ridge=0.03, bounds=(20, 3000)).misses.size
+
+    assert (taught(0.0), taught(age)) == (TEACHING, old)
+    assert taught(1e9) == TEACHING  # half as old, and so on, until enough are

@@ -99,6 +99,9 @@ def test_the_order_of_adopters_moments_and_friends_reach_the_figures():
     assert told["friends"] == pytest.approx(np.log(3))
     assert told["friends lately"] < told["friends"]
     assert told["follow them"] == 0
+    late = past.each()[1]
+    theirs = dict(zip(past.people, moment(past, late, KNOWING).following, strict=True))
+    assert theirs == {"a": 1, "b": 1, "c": 0, "d": 0}
 
 
 def test_a_reason_is_what_adds_most():
