@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from engine.reach.cascades import Past, Running
 
@@ -99,7 +100,7 @@ def moment(past: Past, running: Running, knowing: Knowing) -> Moment:
     ]
     shared = _together(past, running, who, cascade, acts)
     friends, lately, rarity = _friends(past, running, knowing.windows(past)[1])
-    following = np.ones(running.who.size) @ past.hears[running.who].astype(np.float64)
+    following = np.bincount(ends(past.hears, running.who)[1], minlength=size)
     return Moment(
         acts,
         (recent[0], recent[1], recent[2]),
@@ -127,10 +128,21 @@ def _together(past: Past, running: Running, who: Array, cascade: Array, acts: Ar
 
 def _friends(past: Past, running: Running, fading: float) -> tuple[Array, Array, Array]:
     """Adopters whom each follows: their number, by how lately, and by how few follow them."""
-    heard = past.heard[running.who].astype(np.float64)
+    entry, listeners = ends(past.heard, running.who)
     ago = np.exp(-(running.now - running.at) / fading) if past.timed else np.ones(running.who.size)
     rare = 1 / np.sqrt(1.0 + past.followers[running.who])
-    return np.ones(ago.size) @ heard, ago @ heard, rare @ heard
+    size = len(past.people)
+    number = np.bincount(listeners, minlength=size)
+    lately, rarity = (np.bincount(listeners, one[entry], minlength=size) for one in (ago, rare))
+    return number, lately, rarity
+
+
+def ends(ties: sparse.csr_array, people: Array) -> tuple[Array, Array]:
+    """All ties of these people: the place of whose each is, and who is at its other end."""
+    first, lengths = ties.indptr[people], np.diff(ties.indptr)[people]
+    entry = np.repeat(np.arange(people.size), lengths)
+    before = np.cumsum(lengths) - lengths
+    return entry, ties.indices[np.arange(entry.size) - before[entry] + first[entry]]
 
 
 def figures(past: Past, running: Running, found: Moment, rows: Array) -> Array:

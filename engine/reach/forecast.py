@@ -92,8 +92,7 @@ def signs(past: Past, running: Running, found: Moment, knowing: Knowing, most: i
     )
     gaps = np.log1p(np.diff(at) / HOUR)
     acts = np.log1p(found.acts[who])
-    heard = past.heard[who]
-    listeners = np.unique(heard.indices).size
+    listeners = int((found.friends > 0).sum())
     table = [
         *hours,
         gaps.mean() if gaps.size else 0.0,
