@@ -144,11 +144,11 @@ def _liking(model: Model, product: int, members: Array) -> Array:
 
 def _passing(trip: Trip, product_id: str) -> tuple[int, float]:
     """People who liked the product in the log, and how many of those who do pass it on."""
-    rules = trip.chosen["uptake"]
+    rules = settings.load("reach", trip.home.root)["uptake"]
     counts = likes_passed_on(trip.acts())
     mine = counts[PRODUCT] == product_id
     likes, shares = (np.append(counts[name].to_numpy(), 0) for name in (LIKES, SHARES))
-    found = shares_per_like(likes, shares, float(rules.shares_per_like), float(rules.strength))
+    found = shares_per_like(likes, shares, float(rules.usual), float(rules.strength))
     at = mine.index_of(True)
     row = counts.height if at is None else at  # the last one is of no product: what is usual
     return int(likes[row]), float(found[row])

@@ -20,6 +20,8 @@ from engine.frames import ACTION, AT, CHANNEL, EVENT, OBJECT, PRODUCT, TARGET, U
 Array = NDArray[Any]
 
 SHARE = "share"
+SAID = ("post", "upload", "review", "question", "comment", SHARE)
+"""Acts that others see and may pass on."""
 HOURS = "hours"
 SHORTEST = 1 / 3600
 """Hours: what is told as the same moment took at least a second."""
@@ -85,10 +87,10 @@ def _shrunk(hours: pl.Series, usual: Delay, strength: float) -> Delay:
 def passed_on(acts: pl.LazyFrame, longest: float) -> pl.DataFrame:
     """Channel and hours of shares whose origin is known: what they name, or whom.
 
-    A share passes on the act that its `object_id` names; else the last act before it, on the same
-    product, of the person that its `target_user_id` names. Delays above `longest` hours are left
-    out, and so is what was passed on of acts younger than that at the last act of all: of those,
-    only the quick shares are there yet, which would make word seem quicker than it is.
+    A share passes on the act that its `object_id` names; else what the person that its
+    `target_user_id` names last said before it, on the same product. Delays above `longest` hours
+    are left out, and so is what was passed on of acts younger than that at the last act of all:
+    of those, only the quick shares are there yet, which would make word seem quicker than it is.
 
     Args:
         acts: those that stand, in the columns of events.
@@ -114,7 +116,8 @@ def _of_people(shares: pl.DataFrame, acts: pl.LazyFrame) -> pl.DataFrame:
     """channel, occurred_at, and since when, of shares that name no act of ours, but somebody."""
     named = shares.filter(pl.col(TARGET) != pl.col(USER)).drop_nulls(PRODUCT)
     asked = named.select(CHANNEL, TARGET, PRODUCT, AT).sort(AT)
-    acted = acts.select(pl.col(USER).alias(TARGET), PRODUCT, AT, pl.col(AT).alias(_SINCE))
+    said = acts.filter(pl.col(ACTION).is_in(SAID))
+    acted = said.select(pl.col(USER).alias(TARGET), PRODUCT, AT, pl.col(AT).alias(_SINCE))
     origins = acted.join(asked.lazy(), on=[TARGET, PRODUCT], how="semi").sort(AT).collect()
     met = asked.join_asof(
         origins,

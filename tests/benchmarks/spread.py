@@ -26,8 +26,8 @@ Result = TypeVar("Result")
 COMMAND = "python -m tests.benchmarks.spread"
 SIZES = (10_000, 100_000, 1_000_000)
 STARTED = 50
-REACHED = 20_000_000
-"""People in all runs together at most, or 20 runs."""
+REACHED = 5_000_000
+"""People whom all runs reach together, about; at least 20 runs."""
 TRAVELS = {
     "cascade": Travel(),
     "cascade in hours": Travel("cascade", Delay(1.0, 2.0), (1.0, 6.0, 24.0, 72.0), whole=False),
@@ -81,9 +81,10 @@ def seconds(work: Callable[[int], Result], tried: int) -> tuple[Result, float]:
 def simulated(graph: Graph, what: str, rows: np.ndarray) -> Iterator[Row]:
     """Seconds by each model; how much longer the loop takes, and whether it agrees.
 
-    Of large networks fewer are run, and what they took is scaled up.
+    Of word that goes far fewer are run, and what they took is scaled up.
     """
-    tried = int(np.clip(REACHED // len(graph), 20, 1000))
+    some = spread(graph, Starters(rows), Travel(), Runs(8, 8, 0.0, 0.95))
+    tried = int(np.clip(REACHED / some.reach.mean, 20, 1000))
     for name, travel in TRAVELS.items():
 
         def work(runs: int, travel: Travel = travel) -> Spread:

@@ -88,7 +88,7 @@ def test_ads_earn_those_who_hear_of_it_from_somebody_who_took_it_up(
     }
     assert told["paid"] == pytest.approx(0.5 * size)
     uptake = told["earned"]["expected"] / (0.5 * FANS * 0.5)
-    assert 0 < uptake < 0.15
+    assert 0 < uptake < 0.05
     assert told["earned"]["lower"] < told["earned"]["expected"] < told["earned"]["upper"]
     assert told["per_touch"]["expected"] == pytest.approx(uptake * FANS * 0.5 / size, rel=0.2)
     assert spread_of_paid(home, model, ADS, Journey()) | {"seconds": 0} == told | {"seconds": 0}
@@ -106,7 +106,7 @@ def test_delays_and_sharing_are_learned_from_the_log(home: Home, model: Model) -
     soon = Journey(horizon=4.0)
     before = spread_of_paid(home, model, ADS, soon)
     assert before["delay"] == {"median_hours": 1.0, "shape": 0.0, "shares": 0}
-    assert before["uptake"]["shares_per_like"] == pytest.approx(0.15)
+    assert before["uptake"]["shares_per_like"] == pytest.approx(0.05)
     assert before["earned"]["expected"] > 0
     add_events(home, acts(model, share_after=24))
     after = spread_of_paid(home, model, ADS, soon)

@@ -37,6 +37,7 @@ def test_a_share_passes_on_the_act_it_names_or_the_last_one_of_whom_it_names() -
         acts(
             act("a", "post", 0, event_id="e1"),
             act("a", "post", 10, event_id="e2"),
+            act("a", "view", 11),
             act("b", "share", 12, object_id="e1", target_user_id="a"),
             act("c", "share", 13, object_id="unknown", target_user_id="a"),
             act("d", "share", 15, target_user_id="a", channel="y"),
