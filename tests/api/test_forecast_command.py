@@ -43,24 +43,27 @@ TIES = pl.DataFrame(
 )
 
 
+def acts(action: str, column: str) -> pl.DataFrame:
+    """The same as events, about products or about objects."""
+    table = shares()
+    moments = [START + timedelta(hours=hour) for hour in table["hour"]]
+    nothing = ("product_id", "object_id", "channel", "target_user_id", "text", "language")
+    return table.select(
+        pl.format("{}-{}", pl.lit(action), pl.int_range(pl.len())).alias("event_id"),
+        "user_id",
+        pl.lit(action).alias("action"),
+        pl.Series("occurred_at", moments, pl.Datetime("us", "UTC")),
+        pl.col("cascade_id").alias(column),
+        *(pl.lit(None, pl.String).alias(name) for name in nothing if name != column),
+        pl.lit(None, pl.Float64).alias("value"),
+    )
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home that knows these shares, and who follows whom in a ring."""
     found = Home(tmp_path / "h")
-    table = shares()
-    moments = [START + timedelta(hours=hour) for hour in table["hour"]]
-    events = table.select(
-        pl.int_range(pl.len()).cast(pl.String).alias("event_id"),
-        "user_id",
-        pl.lit(None, pl.String).alias("product_id"),
-        pl.lit("share").alias("action"),
-        pl.Series("occurred_at", moments, pl.Datetime("us", "UTC")),
-        pl.col("cascade_id").alias("object_id"),
-        *(pl.lit(None, pl.String).alias(name) for name in ("channel", "target_user_id", "text")),
-        pl.lit(None, pl.String).alias("language"),
-        pl.lit(None, pl.Float64).alias("value"),
-    )
-    append_events(found, events)
+    append_events(found, acts("share", "object_id"))
     add_follows(found, TIES, now=START)
     return found
 
@@ -121,7 +124,22 @@ def test_somebody_unknown_may_adopt_first(run: Run, files: list[str], tmp_path: 
     assert "stranger" not in {one["user_id"] for one in told["next"]}
 
 
-def test_a_product_without_posts_and_other_acts_may_be_meant(run: Run, home: Home) -> None:
+def test_a_product_and_other_acts_may_be_meant(run: Run, home: Home) -> None:
+    append_events(home, acts("like", "product_id"))
+    words = ("forecast", "--product", RUNNING, "--action", "like", "--json")
+    told = run(home, *words).json
+    assert (told["adopters"], told["cascades"]) == (3, CASCADES - 1)
+
+
+def test_who_posted_stands_at_the_beginning(run: Run, home: Home) -> None:
+    post = acts("post", "object_id").head(1)
+    post = post.with_columns(pl.lit(RUNNING).alias("event_id"), pl.lit("author").alias("user_id"))
+    append_events(home, post.with_columns(pl.lit(None, pl.String).alias("object_id")))
+    told = run(home, "forecast", "--object", RUNNING, "--json").json
+    assert told["adopters"] == 4
+
+
+def test_what_nothing_is_known_of_is_told(run: Run, home: Home) -> None:
     said = run(home, "forecast", "--product", "none")
     assert said.code == 1
     assert "no cascade of product 'none'" in said.err
