@@ -41,6 +41,7 @@ def test_a_share_passes_on_the_act_it_names_or_the_last_one_of_whom_it_names() -
             act("b", "share", 12, object_id="e1", target_user_id="a"),
             act("c", "share", 13, object_id="unknown", target_user_id="a"),
             act("d", "share", 15, target_user_id="a", channel="y"),
+            act("g", "share", 10, target_user_id="a"),
             act("e", "share", 15, target_user_id="nobody"),
             act("a", "share", 16, object_id="e2"),
             act("f", "share", 17),
@@ -48,7 +49,7 @@ def test_a_share_passes_on_the_act_it_names_or_the_last_one_of_whom_it_names() -
         ),
         1000,
     )
-    assert sorted(told.rows()) == [("x", 3.0), ("x", 12.0), ("y", 5.0)]
+    assert sorted(told.rows()) == [("x", 3.0), ("x", 10.0), ("x", 12.0), ("y", 5.0)]
 
 
 def test_young_acts_and_long_delays_are_left_out() -> None:
@@ -81,6 +82,14 @@ def test_many_acts_tell_their_own_law_and_few_stay_near_that_of_all() -> None:
     assert found["often"].shape == pytest.approx(0.7, abs=0.03)
     assert 6 < found["seldom"].median < 12
     assert found[None].median == pytest.approx(6, rel=0.03)
+
+
+def test_what_is_seen_and_what_is_usual_are_weighed_together() -> None:
+    """One pass after e ** 3 hours beside one usual one after an hour: means 1.5 apart."""
+    passes = pl.DataFrame({"channel": [None], "hours": [float(np.exp(3))]})
+    told = delays(passes.cast({"channel": pl.String}), Delay(1.0, 0.0), 1.0)
+    assert list(told) == [None]
+    assert (told[None].median, told[None].shape) == pytest.approx((np.exp(1.5), 1.5))
 
 
 def test_a_delay_that_cannot_be_meant_is_refused() -> None:

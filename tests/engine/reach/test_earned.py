@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from engine.errors import InvalidValue
 from engine.reach.delays import Delay
-from engine.reach.earned import Touch, by_word, earned, earned_by_group, earned_per_touch
+from engine.reach.earned import Touch, by_word, drawn, earned, earned_by_group, earned_per_touch
 from engine.reach.graph import Graph, build_graph
 from engine.reach.sets import Sets, draw_sets
 from engine.reach.spread import Runs, Starters, Travel, spread
 
-SETS = Runs(first=4096, most=1 << 15, precision=0.02, level=0.999, seed=2)
+SETS = Runs(first=4096, most=1 << 14, precision=0.02, level=0.999, seed=2)
 BOTH = pytest.mark.parametrize("model", ["cascade", "threshold"])
 
 
@@ -86,7 +86,7 @@ TIES = st.lists(
 CHANCES = st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]), min_size=4, max_size=4)
 
 
-@settings(max_examples=15, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(ties=TIES, touched=CHANCES, takes=CHANCES)
 def test_the_formula_is_what_all_ways_come_to(ties: list, touched: list, takes: list) -> None:
     graph = network(*ties)
@@ -97,7 +97,7 @@ def test_the_formula_is_what_all_ways_come_to(ties: list, touched: list, takes: 
     assert touch.touched.sum() + alone == pytest.approx(total)
 
 
-@settings(max_examples=15, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(ties=TIES, touched=CHANCES, takes=CHANCES)
 def test_one_more_touch_earns_what_the_others_gain(ties: list, touched: list, takes: list) -> None:
     graph = network(*ties)
@@ -127,7 +127,7 @@ def test_sets_and_simulation_tell_the_same(model: str) -> None:
     travel = Travel(model, Delay(1, 1), (0.5, 2.0, 8.0))
     found = earned(graph, touch, travel, SETS)
     starters = Starters(np.arange(len(graph)), touch.touched, touch.takes)
-    tried = spread(graph, starters, travel, Runs(1500, 1500, 0, 0.999))
+    tried = spread(graph, starters, travel, Runs(1000, 1000, 0, 0.999))
     assert found.paid == pytest.approx(touch.touched.sum() + 7.5)
     plain = earned(graph, touch, Travel(model), SETS)
     assert found.together.mean == pytest.approx(found.paid + found.earned.mean)
@@ -136,7 +136,7 @@ def test_sets_and_simulation_tell_the_same(model: str) -> None:
     for one, other in [*pairs, *zip(told, tried.curve, strict=True)]:
         apart = abs(one.mean - other.mean)
         assert apart <= one.half_width + other.half_width
-        assert apart < 0.06 * tried.earned.mean
+        assert apart < 0.08 * tried.earned.mean
 
 
 def test_an_end_leaves_out_what_comes_later() -> None:
@@ -152,14 +152,36 @@ def test_an_end_leaves_out_what_comes_later() -> None:
     assert whole.curve[1].mean == pytest.approx(3, abs=0.1)
 
 
+@BOTH
+def test_one_more_touch_earns_what_comes_in_time(model: str) -> None:
+    graph = network(("b", "a", 1.0), ("c", "b", 1.0), ("d", "c", 1.0))
+    nobody = Touch(np.zeros(4), np.ones(4))
+    for travel, truth in (
+        (Travel(model), 3),
+        (Travel(model, Delay(2, 0), (1.0, 4.5), whole=False), 2),
+    ):
+        sets = drawn(graph, travel, 4000, np.random.default_rng(1))
+        told = earned_by_group(sets, nobody, np.array([0]), 0.999)
+        assert told.lower <= truth <= told.upper
+        assert told.half_width < 0.3
+
+
+def test_no_set_that_met_a_starter_is_no_proof_that_nobody_hears() -> None:
+    graph = network(*((f"b{n:03d}", f"a{n:03d}", 1.0) for n in range(300)))
+    touch = Touch((np.arange(600) == 0).astype(float), np.ones(600))
+    found = earned(graph, touch, Travel(), Runs(4, 1 << 15, 0.2, 0.95))
+    assert found.earned.lower <= 1 <= found.earned.upper
+    assert found.earned.mean > 0
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     graph = network(("b", "a", 0.5), ("c", "b", 0.8), ("d", "a", 0.3), ("d", "c", 0.6))
     touch = Touch(np.array([0.5, 0.1, 0.0, 0.2]), np.array([0.9, 0.5, 1.0, 0.3]))
     total, alone = brute(graph, touch)
-    trials = [earned(graph, touch, Travel(), Runs(512, 512, 0, 0.9, at)) for at in range(90)]
+    trials = [earned(graph, touch, Travel(), Runs(512, 512, 0, 0.9, at)) for at in range(60)]
     held = sum(one.earned.lower <= alone <= one.earned.upper for one in trials)
-    assert 71 <= held <= 88
-    assert np.mean([one.together.mean for one in trials]) == pytest.approx(total, rel=0.03)
+    assert 46 <= held <= 59
+    assert np.mean([one.together.mean for one in trials]) == pytest.approx(total, rel=0.04)
 
 
 def test_sets_are_drawn_until_the_interval_is_as_narrow_as_wished() -> None:

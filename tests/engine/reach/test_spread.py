@@ -19,7 +19,7 @@ from engine.reach.graph import Graph, Rows, build_graph
 from engine.reach.sets import draw_sets
 from engine.reach.spread import Runs, Spread, Starters, Travel, spread
 
-RUNS = Runs(first=4000, most=4000, precision=0.0, level=0.999, seed=3)
+RUNS = Runs(first=2500, most=2500, precision=0.0, level=0.999, seed=3)
 FEW = Runs(first=64, most=64, precision=0.0, level=0.95)
 BOTH = pytest.mark.parametrize("model", ["cascade", "threshold"])
 
@@ -122,14 +122,14 @@ TIES = st.lists(
 
 
 @BOTH
-@settings(max_examples=12, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(ties=TIES, number=st.integers(1, 2))
 def test_reach_is_that_of_all_ways(model: str, ties: list, number: int) -> None:
     graph = network(*ties)
     rows = np.arange(min(number, len(graph)))
     found = spread(graph, Starters(rows), Travel(model), RUNS)
     has = np.isin(np.arange(len(graph)), rows)
-    assert found.reach.mean == pytest.approx(exact(graph, has, model).sum(), abs=0.12)
+    assert found.reach.mean == pytest.approx(exact(graph, has, model).sum(), abs=0.15)
 
 
 @BOTH
@@ -192,7 +192,7 @@ def test_more_starters_and_later_hours_never_reach_fewer() -> None:
         .with_columns(chance=1.0)
     )
     rows = np.random.default_rng(1).permutation(len(sure))
-    reach = [spread(sure, Starters(rows[:n]), Travel(), FEW).reach.mean for n in range(1, 30)]
+    reach = [spread(sure, Starters(rows[:n]), Travel(), FEW).reach.mean for n in range(1, 30, 4)]
     assert reach == sorted(reach)
     timed = Travel(delay=Delay(1, 2), hours=(0.1, 1.0, 3.0, 10.0, 100.0))
     found = spread(crowd(), start(1, 2), timed, FEW)
@@ -218,9 +218,9 @@ def test_reach_agrees_with_reverse_reachable_sets() -> None:
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     graph = network(("b", "a", 0.5), ("c", "b", 0.4), ("d", "a", 0.3), ("d", "c", 0.6))
     truth = exact(graph, np.arange(4) == 0, "cascade").sum()
-    trials = [spread(graph, start(0), Travel(), Runs(400, 400, 0, 0.9, at)) for at in range(90)]
+    trials = [spread(graph, start(0), Travel(), Runs(400, 400, 0, 0.9, at)) for at in range(60)]
     held = sum(one.reach.lower <= truth <= one.reach.upper for one in trials)
-    assert 71 <= held <= 88
+    assert 46 <= held <= 59
 
 
 def test_runs_are_added_until_the_interval_is_as_narrow_as_wished() -> None:
