@@ -12,15 +12,15 @@ import polars as pl
 from engine import settings as configs
 from engine.audiences.standing import Echo
 from engine.frames import LIKES, PRODUCT
-from engine.operations.word import carried_by_users
+from engine.operations.carriers import carried_by_users
 from engine.reach.uptake import SHARES, likes_passed_on, shares_per_like
 from engine.signals.undo import live_events
+from engine.store.carriers import Carriers
 from engine.store.home import Home
-from engine.store.word import Word
 
 
 def hear_echo(
-    home: Home, acts: pl.LazyFrame, word: Word | None, users: int, products: pl.Series
+    home: Home, acts: pl.LazyFrame, carriers: Carriers | None, users: int, products: pl.Series
 ) -> Echo | None:
     """None where nobody passes on anything.
 
@@ -31,7 +31,7 @@ def hear_echo(
         users: of the model.
         products: ids of the model's, in their order.
     """
-    if word is None:
+    if carriers is None:
         return None
     counts = likes_passed_on(live_events(acts, distinct=True))
     known = (
@@ -44,4 +44,4 @@ def hear_echo(
     )
     chosen = configs.load("reach", home.root)["uptake"]
     passing = shares_per_like(likes, shares, float(chosen.usual), float(chosen.strength))
-    return Echo(carried_by_users(word, users), passing.astype(np.float32))
+    return Echo(carried_by_users(carriers, users), passing.astype(np.float32))

@@ -47,6 +47,7 @@ from engine.store.home import Home
 from engine.store.locks import only_one
 from engine.store.versions import champion, sweep, versions
 from training.accounts import describe_accounts
+from training.carriers import Told, learn_carriers
 from training.echo import hear_echo
 from training.features import feature_matrix, tie_matrix
 from training.gate import Verdict, audience_change, judge_challenger
@@ -58,7 +59,6 @@ from training.recipe import Recipe, load_recipe
 from training.report import steps, summary
 from training.said import read_said, with_wishes
 from training.warm import load_fitted, save_fitted
-from training.word import Told, learn_word
 
 Part = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Takes events and gives those of them that are learned from."""
@@ -257,11 +257,13 @@ def _publish(
 
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S-%fZ}"
     source, seed = material.source, material.source.seed
-    word = learn_word(home, material.told, source.users[USER], seed=seed)
-    echo = hear_echo(home, material.told.acts, word, source.users.height, material.pairs.products)
+    carriers = learn_carriers(home, material.told, source.users[USER], seed=seed)
+    echo = hear_echo(
+        home, material.told.acts, carriers, source.users.height, material.pairs.products
+    )
     tick("word of mouth")
     model = build_model(version, learned, material.pairs, replace(source, echo=echo), recipe, home)
-    model = replace(model, targeting=aim_products(home, model, seed=seed), word=word)
+    model = replace(model, targeting=aim_products(home, model, seed=seed), carriers=carriers)
     tick("segments")
     before = _champion(home)
     verdicts = judge_challenger(

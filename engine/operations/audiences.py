@@ -24,13 +24,13 @@ from engine.audiences.standing import share_size
 from engine.audiences.tiers import loyalty
 from engine.errors import InvalidValue, UnknownEntity
 from engine.operations.belonging import known_shares, memberships, newcomers_shares
+from engine.operations.carriers import echo_of
 from engine.operations.lookup import index, near_ids, product_row, user_rows
 from engine.operations.newcomers import embed_newcomers
 from engine.operations.ownership import Bounds
 from engine.operations.permits import may_be_embedded, withheld_ids
 from engine.operations.targeting import explain_targeting, targeting_of
 from engine.operations.withholding import closed, share_size_now, with_sizes_now, withheld
-from engine.operations.word import echo_of
 from engine.store.artefacts import Head, Model
 from engine.store.home import Home
 

@@ -96,7 +96,7 @@ def _from_models(home: Home, catalog: Catalog, user: str) -> dict[str, str]:
 
 
 def _has_ties(model: Model, user: str) -> bool:
-    return model.word is not None and model.word.people[USER].index_of(user) is not None
+    return model.carriers is not None and model.carriers.people[USER].index_of(user) is not None
 
 
 def _as_product(home: Home, model: Model, user: str) -> int | None:
@@ -175,7 +175,7 @@ def without_erased(home: Home, model: Model) -> Model:
     if newest == model.window.get("erasures", 0):
         return model
     gone = forgotten.forgotten(home, model.users[USER], anew=True).arg_true().to_numpy()
-    tied = model.word.people[USER] if model.word else pl.Series([], dtype=pl.String)
+    tied = model.carriers.people[USER] if model.carriers else pl.Series([], dtype=pl.String)
     named = tied.filter(forgotten.forgotten(home, tied))
     left = without_users(model, gone, named=named)
     return replace(left, window=left.window | {"erasures": newest})

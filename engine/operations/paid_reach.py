@@ -19,10 +19,10 @@ from engine.audiences.scores import pair_logits, rates
 from engine.errors import InvalidValue, SegmentTooSmall, UnknownEntity
 from engine.frames import KIND, LIKES, NAME, PRODUCT, SEGMENT, SIZE, USER
 from engine.operations.audiences import audience
+from engine.operations.carriers import carriers_graph
 from engine.operations.journey import Answer, Journey, Trip, said, told_curve
 from engine.operations.lookup import index, near_ids, product_row
 from engine.operations.withholding import segment_sizes_now, withheld
-from engine.operations.word import word_graph
 from engine.reach.earned import Touch, drawn, earned, earned_by_group
 from engine.reach.estimates import Estimate
 from engine.reach.graph import Graph
@@ -80,7 +80,7 @@ def spread_of_paid(
         raise InvalidValue("paid", f"{paid.share:g} of a segment is not above 0, up to 1; as 0.3")
     product = product_row(model, paid.product_id)
     segment, members = _segment(model, paid, product)
-    graph = word_graph(model, journey.channel)
+    graph = carriers_graph(model, journey.channel)
     travel, delay = trip.travel()
     likes, per_like = _passing(trip, paid.product_id)
     chances = _liking(model, product, members)

@@ -18,13 +18,13 @@ from engine.audiences.scores import pair_logits, rates
 from engine.operations.advocates import NOBODY, Tick, chosen
 from engine.operations.asking import Ask
 from engine.operations.audiences import audience
+from engine.operations.carriers import carriers_graph, carriers_of
 from engine.operations.lookup import product_row
 from engine.operations.withholding import withheld
-from engine.operations.word import word_graph, word_of
 from engine.reach.listeners import listener_weights, may_speak, worth
 from engine.store.artefacts import Model
+from engine.store.carriers import ROW
 from engine.store.home import Home
-from engine.store.word import ROW
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ def product_advocates(
 
     Args:
         home: whose settings hold.
-        model: with ties, see `engine.operations.word`, and with those who are withheld beside it.
+        model: that knows of ties, with those who are withheld beside it.
         product_id: what the word is about.
         ask: how many, at what cost, and how surely.
         goal: whose audience, and whose price of a dislike.
@@ -68,7 +68,7 @@ def product_advocates(
     """
     ask.refuse()
     began = monotonic()
-    row, graph = product_row(model, product_id), word_graph(model, channel)
+    row, graph = product_row(model, product_id), carriers_graph(model, channel)
     people = audience(model, product_id, share=share, goal=goal)
     chances = _chances(model, row)
     prices = settings.load_rows("goals", home.root)[goal]
@@ -85,7 +85,7 @@ def product_advocates(
     weights = listener_weights(mine, heard)
     found = chosen(home, graph, (weights, allowed), ask, tick, began)
     told = found.told()
-    rows = word_of(model).people[ROW].gather(found.found.rows).to_numpy()
+    rows = carriers_of(model).people[ROW].gather(found.found.rows).to_numpy()
     mean = float(worths[people.rows].mean()) if people.rows.size else 0.0
     return {
         "product_id": product_id,
@@ -110,7 +110,7 @@ def _chances(model: Model, product: int) -> Array:
 
 def _places(model: Model) -> Array:
     """(users,) where each user is in the network; -1 for who has no tie."""
-    rows = word_of(model).people[ROW]
+    rows = carriers_of(model).people[ROW]
     places = np.full(model.users.height, -1, np.int64)
     known = rows.is_not_null().to_numpy()
     places[rows.drop_nulls().to_numpy()] = np.flatnonzero(known)

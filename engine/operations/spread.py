@@ -14,8 +14,8 @@ import polars as pl
 from engine.errors import FrameError, InvalidValue, NotTrained, UnreadableFile
 from engine.frames import CHANCE, USER
 from engine.operations.advocates import graph_of
+from engine.operations.carriers import carriers_graph
 from engine.operations.journey import Answer, Journey, Trip, said, told_curve
-from engine.operations.word import word_graph
 from engine.reach.graph import Graph, build_graph
 from engine.reach.spread import Starters, Tick, check_chances, spread
 from engine.signals.ties import standing_ties
@@ -115,8 +115,8 @@ def _graph(home: Home, channel: str | None) -> tuple[Graph, str]:
         model = open_model(home)
     except NotTrained:
         model = None
-    if model is not None and (model.word is not None or channel is not None):
-        return word_graph(model, channel), f"model {model.version}"
+    if model is not None and (model.carriers is not None or channel is not None):
+        return carriers_graph(model, channel), f"model {model.version}"
     if channel is not None:
         raise InvalidValue("channel", "needs ties that a model learned; retrain, or leave it out")
     found = standing_ties(scan_events(home), scan_ties(home), distinct=True)

@@ -20,14 +20,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import ArtefactCorrupt
+from engine.store.carriers import FRAMES as CARRIER_FRAMES
+from engine.store.carriers import NAMED, Carriers, carrier_parts, carriers_from
 from engine.store.files import sync_folder
 from engine.store.home import Home
 from engine.store.mapping import lay_table, map_table
 from engine.store.soundness import refuse_mismatch, refuse_unfit
 from engine.store.versions import VERSION, champion, read_manifest
 from engine.store.withheld import Withheld
-from engine.store.word import FRAMES as WORD_FRAMES
-from engine.store.word import NAMED, Word, word_from, word_parts
 
 Array = NDArray[Any]
 
@@ -105,13 +105,13 @@ class Model:
     as_of: str = ""
     targeting: pl.DataFrame | None = None  # tuned, see `engine.operations.targeting`
     accounts: pl.DataFrame | None = None  # where users work, sorted by account_id
-    word: Word | None = None  # who passes on whose word; None where nobody follows anybody
+    carriers: Carriers | None = None  # who passes on whose word; None where nobody follows anybody
     withheld: Withheld | None = None  # never on disk: who answers puts it beside what it mapped
 
 
 _FRAMES = ("users", "products", "segments", "best", "curves", "holdout")
 _OPTIONAL = ("targeting", "accounts")
-_MAYBE = (*_OPTIONAL, *(f"{NAMED}{name}" for name in WORD_FRAMES))
+_MAYBE = (*_OPTIONAL, *(f"{NAMED}{name}" for name in CARRIER_FRAMES))
 
 
 def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
@@ -140,8 +140,8 @@ def _parts(model: Model) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
     }
     maybe = {name: getattr(model, name) for name in _OPTIONAL}
     frames |= {name: frame for name, frame in maybe.items() if frame is not None}
-    word_arrays, word_frames = word_parts(model.word)
-    return arrays | word_arrays, frames | word_frames
+    carrier_arrays, carrier_frames = carrier_parts(model.carriers)
+    return arrays | carrier_arrays, frames | carrier_frames
 
 
 def save(home: Home, model: Model) -> Path:
@@ -289,7 +289,7 @@ def _assemble(
         as_of=manifest["as_of"],
         targeting=frames.get("targeting"),
         accounts=frames.get("accounts"),
-        word=word_from(arrays, frames),
+        carriers=carriers_from(arrays, frames),
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.frames import NAME, PRODUCT, REASON, RULE, SEGMENT, SIZE, USER
 from engine.store.artefacts import Head, Model, Seen, Segments
-from engine.store.word import without_people
+from engine.store.carriers import without_people
 
 Array = NDArray[Any]
 PRODUCT_ROW = "product"
@@ -46,7 +46,7 @@ def without_users(model: Model, rows: Array, *, named: pl.Series | None = None) 
     users = model.users.filter(pl.Series(stays))
     left = {
         "users": users,
-        "word": without_people(model.word, gone, users[USER]),
+        "word": without_people(model.carriers, gone, users[USER]),
         "embeddings": np.asarray(model.embeddings)[stays],
         "interest": _head(model.interest, stays),
         "probability": _head(model.probability, stays),

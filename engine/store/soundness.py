@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ArtefactCorrupt
-from engine.store.word import NAMED, refuse_unfit_word
+from engine.store.carriers import NAMED, refuse_unfit_carriers
 
 if TYPE_CHECKING:
     from engine.store.artefacts import Model, Seen
@@ -60,8 +60,8 @@ def refuse_mismatch(model: Model) -> None:
         if found != wanted:
             raise ArtefactCorrupt(name, f"has {found} rows where {wanted} belong")
     _refuse_unfit_pairs(model.seen, users)
-    if model.word is not None:
-        refuse_unfit_word(model.word, users)
+    if model.carriers is not None:
+        refuse_unfit_carriers(model.carriers, users)
 
 
 def _refuse_unfit_pairs(seen: Seen, users: int) -> None:

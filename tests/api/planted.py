@@ -18,7 +18,7 @@ from engine import settings
 from engine.audiences import build
 from engine.reach.graph import build_graph
 from engine.store.artefacts import Array, Head, Model, Seen, Segments
-from engine.store.word import ARRAYS, Word, among
+from engine.store.carriers import ARRAYS, Carriers, among
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 CITIES = ("tehran", "shiraz", "tabriz", "rasht")
@@ -78,7 +78,9 @@ def planted(version: str, *, seed: int = 1, users: int = 600, products: int = 12
         holdout=holdout,
         as_of="2026-11-20T00:00:00Z",
     )
-    return replace(model, word=word_of_ties(_ties(random, people["user_id"].to_list()), model))
+    return replace(
+        model, carriers=carriers_of_ties(_ties(random, people["user_id"].to_list()), model)
+    )
 
 
 def _ties(random: np.random.Generator, users: list[str]) -> list[tuple[str, str]]:
@@ -87,14 +89,14 @@ def _ties(random: np.random.Generator, users: list[str]) -> list[tuple[str, str]
     return [(user, users[one]) for user, one in zip(users, followed, strict=True)]
 
 
-def word_of_ties(ties: list[tuple[str, str]], model: Model, chance: float = 0.5) -> Word:
+def carriers_of_ties(ties: list[tuple[str, str]], model: Model, chance: float = 0.5) -> Carriers:
     """What a model keeps of these ties, follower and followee, all equally likely."""
     frame = pl.DataFrame(ties, schema=["follower_id", "followee_id"], orient="row")
     graph = build_graph(frame.with_columns(pl.lit(chance).alias("chance")))
     nothing = {name: np.zeros(0, np.float32) for name in ARRAYS}
     size, rows = len(graph), graph.takes
     people = pl.DataFrame([graph.users, among(graph.users, model.users["user_id"])])
-    return Word(
+    return Carriers(
         people=people,
         channels=pl.DataFrame(schema={"channel": pl.String, "ties": pl.Int64}),
         **nothing

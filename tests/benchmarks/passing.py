@@ -37,7 +37,7 @@ from engine.reach.passing import NOWHERE, Passed, learn_chances
 from engine.store.home import Home
 from tests.benchmarks.advocates import network
 from tests.engine.reach.cascading import Plan, planted
-from training.word import Told, learn_word
+from training.carriers import Told, learn_carriers
 
 Array = NDArray[Any]
 Row = tuple[str, str, float, str]
@@ -156,14 +156,14 @@ def _told(known: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:
     """user_id, pace, carry, degree (distinct resharers), came (reshares in the judged days)."""
     with tempfile.TemporaryDirectory() as folder:
         told = Told(known.lazy(), known.lazy(), known.select(pl.col(AT).max()).item())
-        word = learn_word(Home(Path(folder)), told, pl.Series(USER, [], pl.String), seed=0)
-    assert word is not None
+        carriers = learn_carriers(Home(Path(folder)), told, pl.Series(USER, [], pl.String), seed=0)
+    assert carriers is not None
     others = pl.col(USER) != pl.col(TARGET)
     shared = known.filter(others, pl.col(ACTION) == "share")
     degree = shared.group_by(TARGET).agg(pl.col(USER).n_unique().alias("degree"))
     later = came.filter(others).group_by(TARGET).agg(pl.len().alias("came"))
-    rates = {"pace": word.pace, "carry": word.carry}
-    table = word.people.select(USER).with_columns(pl.Series(k, v) for k, v in rates.items())
+    rates = {"pace": carriers.pace, "carry": carriers.carry}
+    table = carriers.people.select(USER).with_columns(pl.Series(k, v) for k, v in rates.items())
     for counts in (degree, later):
         table = table.join(counts, left_on=USER, right_on=TARGET, how="left")
     return table.with_columns(pl.col("degree", "came").fill_null(0))
@@ -223,5 +223,5 @@ def _heard(graph: Graph, later: pl.DataFrame, chances: Array) -> tuple[Array, Ar
 
 
 if __name__ == "__main__":
-    for what, unit, figure, _ in run(*(Path(word) for word in sys.argv[1:])):
+    for what, unit, figure, _ in run(*(Path(carriers) for carriers in sys.argv[1:])):
         print(f"{what}: {figure:.3g} {unit}", flush=True)

@@ -14,15 +14,15 @@ import pytest
 from engine import settings
 from engine.errors import ArtefactCorrupt, UnknownEntity
 from engine.frames import AT, EVENTS, FOLLOWEE, FOLLOWER, USER
+from engine.operations.carriers import carriers_graph
 from engine.operations.consent import record_consent
-from engine.operations.word import word_graph
 from engine.store import eventlog
 from engine.store.artefacts import open_model, save
+from engine.store.carriers import Carriers
 from engine.store.home import Home
-from engine.store.word import Word
 from tests.api.planted import planted
+from training.carriers import Told, learn_carriers
 from training.passing import GOOD, SHARED, done_by, passed_on
-from training.word import Told, learn_word
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHOSEN = settings.load("reach", Path("nowhere"))["passing"]
@@ -41,9 +41,9 @@ def share(user: str, target: str, **more: Any) -> dict[str, Any]:
     return {"user_id": user, "target_user_id": target, "action": "share", **more}
 
 
-def learned(home: Home, frame: pl.DataFrame, seed: int = 0) -> Word | None:
+def learned(home: Home, frame: pl.DataFrame, seed: int = 0) -> Carriers | None:
     told = Told(frame.lazy(), frame.lazy(), frame[AT].max())
-    return learn_word(home, told, pl.Series(USER, ["a", "b"], pl.String), seed=seed)
+    return learn_carriers(home, told, pl.Series(USER, ["a", "b"], pl.String), seed=seed)
 
 
 @pytest.fixture
@@ -88,38 +88,41 @@ def test_shares_without_a_source_are_put_down_to_whom_one_follows(home: Home) ->
     posts = [{"user_id": "a", "action": "post", "event_id": f"post{n}"} for n in range(6)]
     silent = [{"user_id": "d", "action": "post"} for _ in range(6)]
     shares = [{"user_id": "b", "action": "share", "object_id": f"post{n}"} for n in range(5)]
-    word = learned(home, acts(*posts, *silent, *shares))
-    assert word is not None
-    ids = word.people[USER].to_list()
-    taker = np.repeat(np.arange(4), np.diff(word.starts))
-    chance = {(ids[t], ids[s]): p for t, s, p in zip(taker, word.others, word.chances, strict=True)}
+    carriers = learned(home, acts(*posts, *silent, *shares))
+    assert carriers is not None
+    ids = carriers.people[USER].to_list()
+    taker = np.repeat(np.arange(4), np.diff(carriers.starts))
+    chance = {
+        (ids[t], ids[s]): p
+        for t, s, p in zip(taker, carriers.others, carriers.chances, strict=True)
+    }
     assert chance[("b", "a")] > 0.5 > chance[("c", "a")]
     assert chance[("b", "d")] < 0.5
-    pace = dict(zip(ids, word.pace.tolist(), strict=True))
+    pace = dict(zip(ids, carriers.pace.tolist(), strict=True))
     assert pace["a"] > 0 == pace["d"]
 
 
 def test_channels_have_chances_of_their_own_and_unknown_ones_are_told(home: Home) -> None:
     loud = [share(f"t{n}", "a", channel="telegram") for n in range(8) for _ in range(3)]
     rows = [*loud, share("t0", "z", channel="instagram"), share("t1", "z")]
-    word = learned(home, acts(*rows))
-    assert word is not None
-    assert word.channels["channel"].to_list() == ["instagram", "telegram"]
-    model = replace(planted("w1"), word=word)
-    graph = word_graph(model, "telegram")
-    assert len(graph) == len(word_graph(model))
+    carriers = learned(home, acts(*rows))
+    assert carriers is not None
+    assert carriers.channels["channel"].to_list() == ["instagram", "telegram"]
+    model = replace(planted("w1"), carriers=carriers)
+    graph = carriers_graph(model, "telegram")
+    assert len(graph) == len(carriers_graph(model))
     assert set(graph.users.gather(graph.takes.others)) == {"a"}
-    assert graph is word_graph(model, "telegram")
+    assert graph is carriers_graph(model, "telegram")
     with pytest.raises(UnknownEntity, match="telegram"):
-        word_graph(model, "facebook")
+        carriers_graph(model, "facebook")
 
 
 def test_nothing_is_learned_of_whom_others_pass_on_but_who_did_not_agree(home: Home) -> None:
     refused = {"store": True, "profile": False, "select": False, "measure": False}
     record_consent(home, "b", source="form", now=START, purposes=refused)
-    word = learned(home, acts(share("a", "b"), share("a", "c")))
-    assert word is not None
-    assert word.people[USER].to_list() == ["a", "c"]
+    carriers = learned(home, acts(share("a", "b"), share("a", "c")))
+    assert carriers is not None
+    assert carriers.people[USER].to_list() == ["a", "c"]
 
 
 def test_the_same_log_and_seed_give_the_same_word(home: Home) -> None:
@@ -147,10 +150,10 @@ def test_the_same_log_and_seed_give_the_same_word(home: Home) -> None:
 def test_a_word_that_cannot_be_is_not_written(
     home: Home, part: str, value: np.ndarray, words: str
 ) -> None:
-    word = learned(home, acts(share("a", "b"), share("c", "b")))
-    assert word is not None
-    model = replace(planted("w2"), word=word)
+    carriers = learned(home, acts(share("a", "b"), share("c", "b")))
+    assert carriers is not None
+    model = replace(planted("w2"), carriers=carriers)
     save(home, model)
-    assert open_model(home, "w2").word is not None
+    assert open_model(home, "w2").carriers is not None
     with pytest.raises(ArtefactCorrupt, match=words):
-        save(home, replace(model, version="w3", word=replace(word, **{part: value})))
+        save(home, replace(model, version="w3", carriers=replace(carriers, **{part: value})))

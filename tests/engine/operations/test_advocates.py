@@ -17,7 +17,7 @@ from engine.operations.permits import permitted_now
 from engine.operations.product_advocates import product_advocates
 from engine.store.artefacts import Model
 from engine.store.home import Home
-from tests.api.planted import AS_OF, planted, word_of_ties
+from tests.api.planted import AS_OF, carriers_of_ties, planted
 
 PRODUCT = 1
 FOLLOWERS = 60
@@ -42,7 +42,7 @@ def model() -> Model:
     ties += [(ids[one], ids[foes[0]]) for one in foes[1 : 2 * FOLLOWERS]]
     ties += [(ids[one], ids[torn]) for one in foes[1 : 2 * FOLLOWERS]]
     names = {"right": ids[right], "second": ids[second], "foe": ids[foes[0]], "torn": ids[torn]}
-    return replace(bare, word=word_of_ties(ties, bare), recipe=names)
+    return replace(bare, carriers=carriers_of_ties(ties, bare), recipe=names)
 
 
 @pytest.fixture
@@ -67,11 +67,13 @@ def test_whose_word_likers_hear_is_asked_though_others_are_louder(home, model) -
 def test_expected_likes_are_those_of_the_tie_chances(home, model) -> None:
     """On a star: the advocate, and half of those who hear them, each by their liking."""
     told = product_advocates(home, model, name_of(model), Ask(1), share=0.25)
-    word, chances = model.word, chances_of(model)
+    carriers, chances = model.carriers, chances_of(model)
     heard = audience(model, name_of(model), share=0.25, goal="awareness").rows
-    right = word.people["user_id"].index_of(model.recipe["right"])
-    takers = np.repeat(np.arange(word.people.height), np.diff(word.starts))[word.others == right]
-    rows = word.people["row"].gather(takers).to_numpy()
+    right = carriers.people["user_id"].index_of(model.recipe["right"])
+    takers = np.repeat(np.arange(carriers.people.height), np.diff(carriers.starts))[
+        carriers.others == right
+    ]
+    rows = carriers.people["row"].gather(takers).to_numpy()
     worths = np.where(np.isin(np.arange(chances.size), heard), 1, 0) * (1.2 * chances - 0.2)
     first = model.users["user_id"].index_of(model.recipe["right"])
     expected = worths[first] + 0.5 * worths[rows].sum()
@@ -141,20 +143,20 @@ def test_costs_are_read_by_their_last_row_and_refused_where_they_are_none() -> N
 
 def test_without_ties_or_with_an_audience_outside_of_them_it_is_told(home, model) -> None:
     with pytest.raises(InvalidValue, match="graph: is missing"):
-        product_advocates(home, replace(model, word=None), name_of(model), Ask(1))
+        product_advocates(home, replace(model, carriers=None), name_of(model), Ask(1))
     with pytest.raises(UnknownEntity, match="nowhere"):
         product_advocates(home, model, name_of(model), Ask(1), channel="nowhere")
     ids = model.users["user_id"]
     worst = [ids[int(row)] for row in np.argsort(chances_of(model))[:3]]
-    island = word_of_ties([(worst[0], worst[1]), (worst[1], worst[2])], model)
+    island = carriers_of_ties([(worst[0], worst[1]), (worst[1], worst[2])], model)
     with pytest.raises(InvalidValue, match="nobody"):
-        product_advocates(home, replace(model, word=island), name_of(model), Ask(1), share=0.01)
+        product_advocates(home, replace(model, carriers=island), name_of(model), Ask(1), share=0.01)
 
 
 def test_segments_measured_on_a_channel_tell_their_earned_reach_too(model) -> None:
-    word = replace(model.word, carry=np.ones_like(model.word.carry))
+    carriers = replace(model.carriers, carry=np.ones_like(model.carriers.carry))
     passing = pl.lit(0.5).alias("passed_on")
-    heard = replace(model, word=word, products=model.products.with_columns(passing))
+    heard = replace(model, carriers=carriers, products=model.products.with_columns(passing))
     for one in best_segments(heard, name_of(model), channel="telegram")["segments"]:
         assert 0 <= one["earned_reach"] <= 0.5 * one["probability"] + 1e-9
     before = best_segments(model, name_of(model), channel="telegram")["segments"]

@@ -21,7 +21,7 @@ from engine.store.artefacts import Model
 from engine.store.eventlog import add_events
 from engine.store.home import Home
 from engine.store.withheld import Withheld
-from tests.api.planted import AS_OF, planted, word_of_ties
+from tests.api.planted import AS_OF, carriers_of_ties, planted
 
 PRODUCT, SEGMENT, FANS = "product-003", "tier-active", 40
 FEW = "[sets]\nfirst = 16384\nmost = 16384\ntouch = 8192\n[delays]\nshape = 0.0\n"
@@ -49,7 +49,7 @@ def model() -> Model:
     ids, inside = bare.users["user_id"], members(bare)
     others = np.setdiff1d(np.arange(ids.len()), inside)[:FANS]
     ties = [(ids[int(fan)], ids[int(inside[0])]) for fan in others]
-    return replace(bare, word=word_of_ties(ties, bare, chance=0.5))
+    return replace(bare, carriers=carriers_of_ties(ties, bare, chance=0.5))
 
 
 def acts(model: Model, share_after: float, number: int = 200) -> pl.DataFrame:
@@ -135,7 +135,7 @@ def test_what_is_not_there_is_told(home: Home, model: Model) -> None:
     with pytest.raises(UnknownEntity, match="no product"):
         spread_of_paid(home, model, replace(ADS, product_id="nothing"), Journey())
     with pytest.raises(InvalidValue, match="graph: is missing"):
-        spread_of_paid(home, replace(model, word=None), ADS, Journey())
+        spread_of_paid(home, replace(model, carriers=None), ADS, Journey())
     for share in (0.0, -0.1, 1.1, float("nan")):
         with pytest.raises(InvalidValue, match="of a segment is not above 0, up to 1"):
             spread_of_paid(home, model, replace(ADS, share=share), Journey())

@@ -17,15 +17,15 @@ from engine.errors import InvalidValue, UnknownEntity
 from engine.frames import CHANNEL, PASSED, USER
 from engine.reach.graph import Graph, Rows
 from engine.store.artefacts import Model
-from engine.store.word import ROW, Word
+from engine.store.carriers import ROW, Carriers
 
 Array = NDArray[Any]
 
-_graphs: dict[tuple[int, str | None], tuple[weakref.ref[Word], Graph]] = {}
+_graphs: dict[tuple[int, str | None], tuple[weakref.ref[Carriers], Graph]] = {}
 
 
-def word_graph(model: Model, channel: str | None = None) -> Graph:
-    """Who passes on whose word: people in the order of `word_of(model).people`.
+def carriers_graph(model: Model, channel: str | None = None) -> Graph:
+    """Who passes on whose word: people in the order of `carriers_of(model).people`.
 
     It is kept as long as the model's arrays live. Chances are those of good word; where everybody
     hears on all channels, of anything that is said on any.
@@ -38,61 +38,61 @@ def word_graph(model: Model, channel: str | None = None) -> Graph:
         InvalidValue: the model knows of no ties.
         UnknownEntity: nobody was seen to pass on word on this channel.
     """
-    word = word_of(model)
-    key = (id(word), channel)
+    carriers = carriers_of(model)
+    key = (id(carriers), channel)
     found = _graphs.get(key)
-    if found is None or found[0]() is not word:
-        watch = weakref.ref(word, lambda _: _graphs.pop(key, None))
-        found = (watch, Graph(word.people[USER], _rows(word, channel)))
+    if found is None or found[0]() is not carriers:
+        watch = weakref.ref(carriers, lambda _: _graphs.pop(key, None))
+        found = (watch, Graph(carriers.people[USER], _rows(carriers, channel)))
         _graphs[key] = found
     return found[1]
 
 
-def word_of(model: Model) -> Word:
+def carriers_of(model: Model) -> Carriers:
     """What a model knows of ties.
 
     Raises:
         InvalidValue: it knows of none.
     """
-    if model.word is None:
+    if model.carriers is None:
         raise InvalidValue(
             "graph",
             "is missing: nobody follows anybody or passes on their word in this model; "
             "ingest --follows, or shares with their target_user_id, and retrain",
         )
-    return model.word
+    return model.carriers
 
 
-def carried_by_users(word: Word, users: int) -> Array:
+def carried_by_users(carriers: Carriers, users: int) -> Array:
     """(users,) float32: how many others are expected to take up what each user says once.
 
     0 for who has no ties.
 
     Args:
-        word: of a model.
+        carriers: of a model.
         users: how many the model has.
     """
     found = np.zeros(users, np.float32)
-    rows = word.people[ROW]
+    rows = carriers.people[ROW]
     known = rows.is_not_null().to_numpy()
-    found[rows.drop_nulls().to_numpy()] = np.asarray(word.carry)[known]
+    found[rows.drop_nulls().to_numpy()] = np.asarray(carriers.carry)[known]
     return found
 
 
 def echo_of(model: Model) -> Echo | None:
     """How far word goes; None where nobody passes on anything, and to older models."""
-    if model.word is None or PASSED not in model.products.columns:
+    if model.carriers is None or PASSED not in model.products.columns:
         return None
-    carry = carried_by_users(model.word, model.users.height)
+    carry = carried_by_users(model.carriers, model.users.height)
     return Echo(carry, model.products[PASSED].to_numpy())
 
 
-def _rows(word: Word, channel: str | None) -> Rows:
+def _rows(carriers: Carriers, channel: str | None) -> Rows:
     if channel is None:
-        return Rows(word.starts, word.others, word.chances)
+        return Rows(carriers.starts, carriers.others, carriers.chances)
     try:
-        ties, factors = word.entries(channel)
+        ties, factors = carriers.entries(channel)
     except KeyError:
-        raise UnknownEntity("channel", channel, tuple(word.channels[CHANNEL][:5])) from None
-    starts = np.searchsorted(ties, word.starts)
-    return Rows(starts, word.others[ties], np.minimum(word.chances[ties] * factors, 1))
+        raise UnknownEntity("channel", channel, tuple(carriers.channels[CHANNEL][:5])) from None
+    starts = np.searchsorted(ties, carriers.starts)
+    return Rows(starts, carriers.others[ties], np.minimum(carriers.chances[ties] * factors, 1))

@@ -1,6 +1,6 @@
 """Who passes on whose word, as a model keeps it: people, their ties, and how far each is heard.
 
-In: arrays and a table of a version. Out: a `Word`, and the same without some of its people.
+In: arrays and a table of a version. Out: a `Carriers`, and the same without some of its people.
 Never: a tie to somebody who is not in the table, or a chance outside [0, 1].
 """
 
@@ -30,11 +30,11 @@ ARRAYS = (
     "channel_factors",
 )
 FRAMES = ("people", "channels")
-NAMED = "word_"
+NAMED = "carriers_"
 
 
 @dataclass(frozen=True)
-class Word:
+class Carriers:
     """Ties in compressed rows: whose word person i may pass on, and how likely each time.
 
     Those of person i are `others[starts[i]:starts[i + 1]]`, rising rows of `people`, with what is
@@ -82,15 +82,17 @@ class Word:
         return self.channel_ties[part], self.channel_factors[part]
 
 
-def word_parts(word: Word | None) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
+def carrier_parts(carriers: Carriers | None) -> tuple[dict[str, Array], dict[str, pl.DataFrame]]:
     """Arrays and tables by the names that they are kept under; none where nobody passes on word."""
-    if word is None:
+    if carriers is None:
         return {}, {}
-    arrays = {f"{NAMED}{name}": getattr(word, name) for name in ARRAYS}
-    return arrays, {f"{NAMED}{name}": getattr(word, name) for name in FRAMES}
+    arrays = {f"{NAMED}{name}": getattr(carriers, name) for name in ARRAYS}
+    return arrays, {f"{NAMED}{name}": getattr(carriers, name) for name in FRAMES}
 
 
-def word_from(arrays: Mapping[str, Array], frames: Mapping[str, pl.DataFrame]) -> Word | None:
+def carriers_from(
+    arrays: Mapping[str, Array], frames: Mapping[str, pl.DataFrame]
+) -> Carriers | None:
     """The same from its parts; None for a version that has none.
 
     Raises:
@@ -100,40 +102,43 @@ def word_from(arrays: Mapping[str, Array], frames: Mapping[str, pl.DataFrame]) -
         return None
     found: dict[str, Any] = {name: arrays[f"{NAMED}{name}"] for name in ARRAYS}
     found |= {name: frames[f"{NAMED}{name}"] for name in FRAMES}
-    return Word(**found)
+    return Carriers(**found)
 
 
-def refuse_unfit_word(word: Word, users: int) -> None:
-    """Checks that rows, places and chances are what a `Word` says of them.
+def refuse_unfit_carriers(carriers: Carriers, users: int) -> None:
+    """Checks that rows, places and chances are what a `Carriers` says of them.
 
     Raises:
         ArtefactCorrupt: they are not.
     """
-    people, ties = word.people.height, word.others.size
+    people, ties = carriers.people.height, carriers.others.size
     expected = {
-        "word_starts": (word.starts.size, people + 1),
-        "word_chances": (word.chances.size, ties),
-        "word_against": (word.against.size, ties),
-        "word_carry": (word.carry.size, people),
-        "word_pace": (word.pace.size, people),
-        "word_channel_factors": (word.channel_factors.size, word.channel_ties.size),
+        "carriers_starts": (carriers.starts.size, people + 1),
+        "carriers_chances": (carriers.chances.size, ties),
+        "carriers_against": (carriers.against.size, ties),
+        "carriers_carry": (carriers.carry.size, people),
+        "carriers_pace": (carriers.pace.size, people),
+        "carriers_channel_factors": (carriers.channel_factors.size, carriers.channel_ties.size),
     }
     for name, (found, wanted) in expected.items():
         if found != wanted:
             raise ArtefactCorrupt(name, f"has {found} rows where {wanted} belong")
-    ends = np.concatenate([[0], word.channels[TIES].to_numpy()])
-    for name, steps, last in (("word_starts", word.starts, ties),
-                              ("word_channels", ends, word.channel_ties.size)):  # fmt: skip
+    ends = np.concatenate([[0], carriers.channels[TIES].to_numpy()])
+    for name, steps, last in (("carriers_starts", carriers.starts, ties),
+                              ("carriers_channels", ends, carriers.channel_ties.size)):  # fmt: skip
         if steps[0] != 0 or steps[-1] != last or (np.diff(steps) < 0).any():
             raise ArtefactCorrupt(name, "does not lead from the first tie to the last")
     for name, rows, bound in (
-        ("word_others", word.others, people),
-        ("word_channel_ties", word.channel_ties, ties),
-        ("word_people", word.people[ROW].drop_nulls().to_numpy(), users),
+        ("carriers_others", carriers.others, people),
+        ("carriers_channel_ties", carriers.channel_ties, ties),
+        ("carriers_people", carriers.people[ROW].drop_nulls().to_numpy(), users),
     ):
         if rows.size and (int(rows.max()) >= bound or int(rows.min()) < 0):
             raise ArtefactCorrupt(name, "names what is not there")
-    for name, values in (("word_chances", word.chances), ("word_against", word.against)):
+    for name, values in (
+        ("carriers_chances", carriers.chances),
+        ("carriers_against", carriers.against),
+    ):
         if values.size and not (float(values.min()) >= 0 and float(values.max()) <= 1):
             raise ArtefactCorrupt(name, "is outside of 0 to 1")
 
@@ -150,38 +155,38 @@ def among(people: pl.Series, users: pl.Series) -> pl.Series:
     return asked.join(known, on=USER, how="left", maintain_order="left")[ROW].cast(pl.UInt32)
 
 
-def without_people(word: Word | None, gone: pl.Series, users: pl.Series) -> Word | None:
-    """A word without some people and all their ties; None where nobody is left.
+def without_people(carriers: Carriers | None, gone: pl.Series, users: pl.Series) -> Carriers | None:
+    """Carriers without some people and all their ties; None where nobody is left.
 
     Args:
-        word: as it was.
+        carriers: as they were.
         gone: ids of who goes; some may not be there.
         users: ids of the users that are left in the model, sorted.
     """
-    if word is None:
+    if carriers is None:
         return None
-    stays = ~word.people[USER].is_in(gone.implode())
-    left = word.people[USER].filter(stays)
+    stays = ~carriers.people[USER].is_in(gone.implode())
+    left = carriers.people[USER].filter(stays)
     if left.is_empty():
         return None
     kept_people = stays.to_numpy()
-    taker = np.repeat(kept_people, np.diff(word.starts))
-    kept = taker & kept_people[word.others]
+    taker = np.repeat(kept_people, np.diff(carriers.starts))
+    kept = taker & kept_people[carriers.others]
     before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
-    firsts, lasts = word.starts[:-1][kept_people], word.starts[1:][kept_people]
+    firsts, lasts = carriers.starts[:-1][kept_people], carriers.starts[1:][kept_people]
     lengths = before[lasts] - before[firsts]
-    entries = kept[word.channel_ties]
+    entries = kept[carriers.channel_ties]
     counted = np.concatenate([[0], np.cumsum(entries, dtype=np.int64)])
-    ends = pl.Series(TIES, counted[word.channels[TIES].to_numpy()], pl.Int64)
-    return Word(
+    ends = pl.Series(TIES, counted[carriers.channels[TIES].to_numpy()], pl.Int64)
+    return Carriers(
         people=pl.DataFrame([left, among(left, users)]),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        others=(np.cumsum(kept_people) - 1)[word.others[kept]].astype(np.int32),
-        chances=np.asarray(word.chances)[kept],
-        against=np.asarray(word.against)[kept],
-        carry=np.asarray(word.carry)[kept_people],
-        pace=np.asarray(word.pace)[kept_people],
-        channels=word.channels.with_columns(ends),
-        channel_ties=(before[:-1])[word.channel_ties[entries]].astype(np.uint32),
-        channel_factors=np.asarray(word.channel_factors)[entries],
+        others=(np.cumsum(kept_people) - 1)[carriers.others[kept]].astype(np.int32),
+        chances=np.asarray(carriers.chances)[kept],
+        against=np.asarray(carriers.against)[kept],
+        carry=np.asarray(carriers.carry)[kept_people],
+        pace=np.asarray(carriers.pace)[kept_people],
+        channels=carriers.channels.with_columns(ends),
+        channel_ties=(before[:-1])[carriers.channel_ties[entries]].astype(np.uint32),
+        channel_factors=np.asarray(carriers.channel_factors)[entries],
     )

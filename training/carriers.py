@@ -1,6 +1,6 @@
 """Who passes on whose word, learned from the log for a model to keep.
 
-In: a home, the acts that the model is learned from, its users. Out: a `Word`, or nothing.
+In: a home, the acts that the model is learned from, its users. Out: a `Carriers`, or nothing.
 Never: a tie of somebody who did not agree to a profile.
 """
 
@@ -25,9 +25,9 @@ from engine.reach.pace import Fading, Heard, expected_pace
 from engine.reach.passing import NOWHERE, Chances, Passed, learn_chances
 from engine.settings import Section
 from engine.signals.ties import standing_ties
+from engine.store.carriers import TIES, Carriers, among
 from engine.store.eventlog import scan_ties
 from engine.store.home import Home
-from engine.store.word import TIES, Word, among
 from training.passing import GOOD, OBJECT, SHARED, done_by, passed_on
 
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ class Told:
     until: datetime
 
 
-def learn_word(home: Home, told: Told, users: pl.Series, *, seed: int) -> Word | None:
+def learn_carriers(home: Home, told: Told, users: pl.Series, *, seed: int) -> Carriers | None:
     """What the log tells of ties; None where nobody follows anybody or passes on their word.
 
     Args:
@@ -73,14 +73,14 @@ class _Learned:
     pace: Array
     channels: dict[str, tuple[Array, Array]]
 
-    def kept(self, users: pl.Series, settings: dict[str, Section], seed: int) -> Word:
+    def kept(self, users: pl.Series, settings: dict[str, Section], seed: int) -> Carriers:
         """As a model keeps it, with how far each person's word is carried."""
         chosen, graph = settings["carry"], self.graph
         draws = Draws(chosen.sets, chosen.sets_each, chosen.members, seed)
         people = graph.users.alias(USER)
         parts = [self.channels[name] for name in sorted(self.channels)]
         ends = np.cumsum([ties.size for ties, _ in parts], dtype=np.int64)
-        return Word(
+        return Carriers(
             people=pl.DataFrame([people, among(people, users)]),
             starts=graph.takes.starts.astype(np.int64),
             others=graph.takes.others,
