@@ -46,7 +46,7 @@ def without_users(model: Model, rows: Array, *, named: pl.Series | None = None) 
     users = model.users.filter(pl.Series(stays))
     left = {
         "users": users,
-        "word": without_people(model.carriers, gone, users[USER]),
+        "carriers": without_people(model.carriers, gone, users[USER]),
         "embeddings": np.asarray(model.embeddings)[stays],
         "interest": _head(model.interest, stays),
         "probability": _head(model.probability, stays),
