@@ -23,7 +23,7 @@ from engine.operations.asking import Ask, costs_of
 from engine.operations.permits import may_be_named
 from engine.reach.advocates import Chosen, Effort, choose
 from engine.reach.cover import Wanted
-from engine.reach.graph import Graph, build_graph
+from engine.reach.graph import Graph, build_graph, check_ties
 from engine.signals.ties import standing_ties
 from engine.store.eventlog import scan_events, scan_ties
 from engine.store.files import read_table
@@ -146,6 +146,7 @@ def graph_of(ties: Path) -> Graph:
     for column in (FOLLOWER, FOLLOWEE):
         if column not in table.columns:
             raise FrameError("graph", column, f"missing; found {', '.join(table.columns)}")
+    check_ties(table)
     if CHANCE not in table.columns:
         return build_graph(table.select(FOLLOWER, FOLLOWEE))
     try:

@@ -57,8 +57,9 @@ def carriers_of(model: Model) -> Carriers:
     if model.carriers is None:
         raise InvalidValue(
             "graph",
-            "is missing: nobody follows anybody or passes on their word in this model; "
-            "ingest --follows, or shares with their target_user_id, and retrain",
+            "is missing: either nobody follows anybody or passes on their word, or this model was "
+            "trained before ties were kept; ingest --follows, or shares with their "
+            "target_user_id, and retrain",
         )
     return model.carriers
 

@@ -16,7 +16,7 @@ from engine.frames import CHANCE, USER
 from engine.operations.advocates import graph_of
 from engine.operations.carriers import carriers_graph
 from engine.operations.journey import Answer, Journey, Trip, said, told_curve
-from engine.reach.graph import Graph, build_graph
+from engine.reach.graph import Graph, build_graph, check_ids, check_numbers
 from engine.reach.spread import Starters, Tick, check_chances, spread
 from engine.signals.ties import standing_ties
 from engine.store.artefacts import open_model
@@ -56,9 +56,14 @@ def spread_of_starters(
         (median_hours, shape, shares it was learned from), people, ties, seed and seconds.
 
     Raises:
-        UnreadableFile, FrameError: a file cannot be read, or lacks a column.
-        InvalidValue: there is no tie, nobody starts, or what is asked cannot be meant.
+        UnreadableFile, FrameError: a file cannot be read, lacks a column, or holds no ids in it.
+        InvalidValue: there is no tie, a channel is asked of a file, nobody starts, or what is
+            asked cannot be meant.
     """
+    if ties is not None and journey.channel is not None:
+        raise InvalidValue(
+            "channel", "needs ties that a model learned; leave out the graph, or the channel"
+        )
     trip = Trip.of(home, journey)
     named = _named(starters)
     graph, source = _graph(home, journey.channel) if ties is None else (graph_of(ties), str(ties))
@@ -92,6 +97,9 @@ def _named(starters: pl.DataFrame) -> pl.DataFrame:
     if USER not in starters.columns:
         found = ", ".join(starters.columns) or "nothing"
         raise FrameError("starters", USER, f"missing; found {found}")
+    check_ids("starters", starters[USER], USER)
+    if CHANCE in starters.columns:
+        check_numbers("starters", starters[CHANCE])
     chance = pl.col(CHANCE) if CHANCE in starters.columns else pl.lit(1.0)
     try:
         read = starters.select(pl.col(USER).cast(pl.String), chance.cast(pl.Float64).alias(CHANCE))

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.errors import InvalidValue, counted
+from engine.errors import FrameError, InvalidValue, counted
 from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
 from engine.reach.numbering import number_ids
 
@@ -112,8 +112,10 @@ def build_graph(ties: pl.DataFrame) -> Graph:
             each hears one voice on average (the weighted cascade of Kempe et al. 2003).
 
     Raises:
+        FrameError: ids are neither text nor numbers, or chances are no numbers.
         InvalidValue: a chance is no number from 0 to 1, or there is no tie.
     """
+    check_ties(ties)
     known = ties.select(FOLLOWER, FOLLOWEE, *([CHANCE] if CHANCE in ties.columns else []))
     known = known.with_columns(pl.col("^chance$").cast(pl.Float64))
     if CHANCE in known.columns:
@@ -131,6 +133,30 @@ def build_graph(ties: pl.DataFrame) -> Graph:
         users, takers, sources = _of_two(users, takers[apart], sources[apart])
         chances = None if chances is None else chances[apart]
     return Graph(users.rename("user_id"), _rows(len(users), takers, sources, chances))
+
+
+def check_ties(ties: pl.DataFrame) -> None:
+    """Raises FrameError: ids are neither text nor numbers, or chances are no numbers."""
+    for column in (FOLLOWER, FOLLOWEE):
+        check_ids("graph", ties[column], column)
+    if CHANCE in ties.columns:
+        check_numbers("graph", ties[CHANCE])
+
+
+def check_ids(frame: str, ids: pl.Series, column: str) -> None:
+    """Raises FrameError: ids are lists, structs, truth values or else neither text nor numbers."""
+    kind = ids.dtype
+    if not (kind.is_numeric() or kind in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
+        detail = f"is {str(kind).lower()}; ids are text or numbers, write one in each row"
+        raise FrameError(frame, column, detail)
+
+
+def check_numbers(frame: str, chances: pl.Series) -> None:
+    """Raises FrameError: chances are truth values, lists or else neither numbers nor text."""
+    kind = chances.dtype
+    if not (kind.is_numeric() or kind in (pl.String, pl.Null)):
+        detail = f"is {str(kind).lower()}; a chance is a number from 0 to 1, as 0.25"
+        raise FrameError(frame, CHANCE, detail)
 
 
 def _of_two(users: pl.Series, takers: Array, sources: Array) -> tuple[pl.Series, Array, Array]:
@@ -162,7 +188,12 @@ def _rows(size: int, takers: Array, sources: Array, chances: Array | None) -> Ro
 
 
 def positions(users: pl.Series, ids: pl.Series) -> Array:
-    """(ids,) int64: the place of each id among those of `users`, -1 where it is not there."""
+    """(ids,) int64: the place of each id among those of `users`, -1 where it is not there.
+
+    Raises:
+        FrameError: ids are neither text nor numbers.
+    """
+    check_ids("people", ids, ids.name or "user_id")
     known = users.alias("id").to_frame().with_row_index("at")
     asked = ids.cast(pl.String).alias("id").to_frame()
     found = asked.join(known, on="id", how="left", maintain_order="left")["at"]

@@ -184,7 +184,8 @@ def check_chances(name: str, values: Array, size: int) -> None:
         raise InvalidValue(name, f"are {values.size:,} chances for {size:,} people")
     wrong = int((~((values >= 0) & (values <= 1))).sum())  # NaN is neither
     if wrong:
-        raise InvalidValue(name, f"{counted(wrong, 'chance')} of {size:,} are not from 0 to 1")
+        verb = "is" if wrong == 1 else "are"
+        raise InvalidValue(name, f"{counted(wrong, 'chance')} of {size:,} {verb} not from 0 to 1")
 
 
 def _tried(

@@ -84,7 +84,7 @@ def test_a_column_of_chances_is_heeded(run: Run, home: Home, tmp_path: Path) -> 
     told = run(home, *words, "--json").json
     assert told["lower"] <= 2 + 4 * 0.5 <= told["upper"]
     file.write_text("user_id,chance\na,1.5\n")
-    assert "chance: 1 chance of 1 are not from 0 to 1" in run(home, *words).err
+    assert "chance: 1 chance of 1 is not from 0 to 1" in run(home, *words).err
     file.write_text("user_id,chance\na,often\n")
     assert "chance holds what is no number" in run(home, *words).err
 
@@ -160,3 +160,23 @@ def test_the_picture_fits_the_terminal(
             assert bars == sorted(bars)
             assert not [line for line in lines if "…" in line]
             assert "95%" in drawn.getvalue()
+
+
+def test_a_channel_is_refused_where_a_file_tells_the_ties(
+    run: Run, home: Home, tmp_path: Path
+) -> None:
+    said = run(home, *files(tmp_path, "a"), "--channel", "nowhere").err
+    assert "channel: needs ties that a model learned; leave out the graph" in said
+
+
+def test_truth_values_are_neither_ids_nor_chances_of_starters(
+    run: Run, home: Home, tmp_path: Path
+) -> None:
+    words = list(files(tmp_path, "a"))
+    words[words.index("--starters") + 1] = str(tmp_path / "s.parquet")
+    for table, column in (
+        ({"user_id": ["a"], "chance": [True]}, "chance"),
+        ({"user_id": [["a"]]}, "user_id"),
+    ):
+        pl.DataFrame(table).write_parquet(tmp_path / "s.parquet")
+        assert f"starters.{column}: is " in run(home, *words).err

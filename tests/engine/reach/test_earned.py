@@ -221,8 +221,8 @@ def test_who_has_no_followers_earns_nothing_and_nobody_waits_for_it() -> None:
     ("touched", "takes", "told"),
     [
         ([0.0, 0.0], [1.0, 1.0], "paid: touches nobody"),
-        ([1.2, 0.0], [1.0, 1.0], "touched: 1 chance of 2 are not from 0 to 1"),
-        ([0.5, 0.5], [np.nan, 1.0], "takes: 1 chance of 2 are not from 0 to 1"),
+        ([1.2, 0.0], [1.0, 1.0], "touched: 1 chance of 2 is not from 0 to 1"),
+        ([0.5, 0.5], [np.nan, 1.0], "takes: 1 chance of 2 is not from 0 to 1"),
         ([0.5], [1.0], "1 chances for 2 people"),
     ],
 )

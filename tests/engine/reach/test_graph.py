@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import InvalidValue
-from engine.reach.graph import build_graph
+from engine.errors import FrameError, InvalidValue
+from engine.reach.graph import build_graph, positions
 from engine.reach.numbering import number_ids
 
 TIES = pl.DataFrame(
@@ -90,3 +90,24 @@ def test_ids_that_are_numbers_are_those_words() -> None:
 def test_who_follows_nobody_but_themselves_is_not_there() -> None:
     ties = {"follower_id": ["a", "z", "c", "z"], "followee_id": ["b", "z", "a", "z"]}
     assert build_graph(pl.DataFrame(ties)).users.to_list() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("ids", [[["a"], ["b"]], [{"x": 1}, {"x": 2}], [True, False], [b"a", b"b"]])
+@pytest.mark.parametrize("column", ["follower_id", "followee_id"])
+def test_ids_that_are_neither_text_nor_numbers_are_refused_by_column(
+    ids: list, column: str
+) -> None:
+    ties = pl.DataFrame({"follower_id": ["a", "b"], "followee_id": ["c", "d"], column: ids})
+    with pytest.raises(FrameError, match=rf"graph\.{column}: .*ids are text or numbers"):
+        build_graph(ties)
+    with pytest.raises(FrameError, match="ids are text or numbers"):
+        positions(pl.Series(["a"]), pl.Series(ids))
+
+
+@pytest.mark.parametrize("chances", [[True, False], [[0.1], [0.2]], [{"x": 0.1}, {"x": 0.2}]])
+def test_chances_that_are_no_numbers_are_refused(chances: list[object]) -> None:
+    ties = pl.DataFrame(
+        {"follower_id": ["a", "b"], "followee_id": ["c", "d"], "chance": chances}, strict=False
+    )
+    with pytest.raises(FrameError, match=r"graph\.chance: .*number from 0 to 1"):
+        build_graph(ties)

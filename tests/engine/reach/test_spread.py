@@ -282,7 +282,7 @@ def test_looking_at_few_ties_together_changes_nothing(
         (Starters(np.array([], int)), "starters: are nobody"),
         (Starters(np.array([1, 1])), "twice"),
         (Starters(np.array([-1])), "not there"),
-        (Starters(np.array([1]), np.array([1.5])), "touched: 1 chance of 1 are not from 0 to 1"),
+        (Starters(np.array([1]), np.array([1.5])), "touched: 1 chance of 1 is not from 0 to 1"),
         (Starters(np.array([1]), None, np.array([np.nan])), "takes: 1 chance"),
         (Starters(np.array([1, 2]), np.array([0.5])), "1 chances for 2 people"),
     ],
