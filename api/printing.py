@@ -15,12 +15,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api.fitting import Fitting
 from api.printing_targeting import explained
 from engine.errors import counted
 from engine.store.home import Home
 
 Answer = dict[str, Any]
 BAR = 30
+ROOM, NAME = 80, 20
+"""Columns of a terminal from which a table of segments is shown, and those of parts of it."""
 
 
 def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
@@ -73,32 +76,64 @@ def tuned(answer: Answer) -> RenderableType:
 
 
 def segments(answer: Answer) -> RenderableType:
-    """Segments of a product, best first."""
-    heard = any(one.get("earned_reach") is not None for one in answer["segments"])
-    right = ("people", "interest", "P(like)", *["earned"] * heard, "lift", "overlap")
+    """Segments of a product, best first: a table, or a block for each where that is too narrow."""
     title = f"{answer['product_id']}: whom to address (model {answer['model_version']})"
-    table = _table(title, "", "segment", *right, right=right)
-    for rank, one in enumerate(answer["segments"], 1):
-        lift = one["lift"]
-        table.add_row(
-            str(rank),
-            Text.assemble(one["name"], "\n", (one["reason"], "dim")),
-            f"{one['size']:,}",
-            f"{one['interest']:.2%}",
-            f"{one['probability']:.0%}",
-            *([_earned(one["earned_reach"])] if heard else []),
-            f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
-            f"{one['overlap']:.0%}",
-        )
-    shown: RenderableType = table
+    shown: RenderableType = Fitting(_blocks(title, answer), _rows(title, answer), ROOM)
     if not answer["segments"]:
         shown = Text(f"{answer['product_id']}: no segment stands out; use `mokhatab audience`")
     return Group(shown, explained(answer["targeting"])) if "targeting" in answer else shown
 
 
+def _rows(title: str, answer: Answer) -> RenderableType:
+    """A row for each segment; how far it repeats better ones stands where there is no earned."""
+    heard = _heard(answer)
+    right = ("people", "interest", "P(like)", "earned" if heard else "overlap", "lift")
+    table = _table(title, "", right=("",))
+    table.add_column("segment", min_width=NAME)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for rank, one in enumerate(answer["segments"], 1):
+        figures = _segment_figures(one)
+        name = Text.assemble(one["name"], "\n", (one["reason"], "dim"))
+        figures["lift"] = figures["lift"].replace(" ", "\n")  # its interval on a line of its own
+        table.add_row(str(rank), name, *(figures[column] for column in right))
+    return table
+
+
+def _blocks(title: str, answer: Answer) -> RenderableType:
+    """The name of each segment, then its figures, then its reason."""
+    heard = _heard(answer)
+    lines = [Text(title)]
+    for rank, one in enumerate(answer["segments"], 1):
+        told = _segment_figures(one)
+        names = ("interest", "P(like)", "lift", *["earned"] * heard, "overlap")
+        figures = [f"{told['people']} people", *(f"{name} {told[name]}" for name in names)]
+        lines.append(Text.assemble("\n", (f"{rank}. {one['name']}", "bold")))
+        lines.append(Text(", ".join(figure.replace(" ", "\u00a0") for figure in figures)))
+        lines.append(Text(one["reason"], "dim"))
+    return Group(*lines)
+
+
+def _heard(answer: Answer) -> bool:
+    return any(one.get("earned_reach") is not None for one in answer["segments"])
+
+
+def _segment_figures(one: Answer) -> dict[str, str]:
+    """The figures of a segment by the names of their columns."""
+    lift = one["lift"]
+    return {
+        "people": f"{one['size']:,}",
+        "interest": f"{one['interest']:.2%}",
+        "P(like)": f"{one['probability']:.0%}",
+        "earned": _earned(one.get("earned_reach")),
+        "lift": f"{lift['value']:.1f} ({lift['lower']:.1f}–{lift['upper']:.1f})",
+        "overlap": f"{one['overlap']:.0%}",
+    }
+
+
 def _earned(reach: float | None) -> str:
     """Further people for each whom an ad reaches."""
-    return "" if reach is None else f"+{reach:.2g}"
+    return "–" if reach is None else f"+{reach:.2g}"
 
 
 def curve(answer: Answer) -> RenderableType:

@@ -13,9 +13,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api.fitting import Fitting
 from engine.errors import counted, shown
 
 Answer = dict[str, Any]
+Aspects = list[tuple[str, dict[str, str]]]
+ROOM = 60
+"""Columns of a terminal from which there is a table of aspects."""
 ROWS, PARTS, BAR = 20, 13, 10
 LONGEST = 400
 STYLES = {"alert": "bold red", "watch": "yellow", "calm": "green", "silent": "dim"}
@@ -119,21 +123,40 @@ def _aspects(answer: Answer) -> RenderableType:
     """Aspects by how many people blame them, then by how many praise them."""
     blamed = {row["aspect"]: row for row in answer["blamed"]}
     praised = {row["aspect"]: row for row in answer["praised"]}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("about", no_wrap=True)
-    for name in ("blame", "rise", "praise", "said"):
-        table.add_column(name, justify="left" if name == "said" else "right", overflow="fold")
+    rows = []
     for name in dict.fromkeys([*blamed, *praised]):
         ill, well = blamed.get(name), praised.get(name)
         rise = None if ill is None or ill["rise"] is None else ill | {"value": ill["rise"]}
-        table.add_row(
-            name,
-            f"{ill['people']:,} ({ill['share']:.0%})" if ill else "",
-            _points(rise),
-            f"{well['people']:,}" if well else "",
-            Text(shown((ill or {}).get("phrase") or (well or {}).get("phrase") or "")),
-        )
+        told = {
+            "blame": f"{ill['people']:,} ({ill['share']:.0%})" if ill else "",
+            "rise": _points(rise),
+            "praise": f"{well['people']:,}" if well else "",
+            "said": shown((ill or {}).get("phrase") or (well or {}).get("phrase") or ""),
+        }
+        rows.append((name, told))
+    return Fitting(_aspect_blocks(rows), _aspect_rows(rows), ROOM)
+
+
+def _aspect_rows(rows: Aspects) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("about", no_wrap=True)
+    for name in ("blame", "rise", "praise", "said"):
+        said = name == "said"
+        table.add_column(name, justify="left" if said else "right", no_wrap=not said)
+    for name, told in rows:
+        table.add_row(name, *(Text(word) for word in told.values()))
     return table
+
+
+def _aspect_blocks(rows: Aspects) -> RenderableType:
+    """A line of figures for each aspect, and what is said on the next."""
+    lines = [Text("about", style="bold")]
+    for name, told in rows:
+        figures = [f"{key} {told[key]}" for key in ("blame", "rise", "praise") if told[key]]
+        figures = [figure.replace(" ", "\u00a0") for figure in figures if figure != "rise –"]
+        lines.append(Text(f"{name}: {', '.join(figures)}"))
+        lines += [Text(f"  {told['said']}", style="dim")] if told["said"] else []
+    return Group(*lines)
 
 
 def _share(figure: dict[str, float] | None) -> str:

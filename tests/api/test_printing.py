@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api import printing
+from api import printing, printing_word
 
 NAMES = [
     "plain",
@@ -23,10 +23,10 @@ NAMES = [
 ]
 
 
-def shown(found: Any) -> str:
+def shown(found: Any, width: int = 2000) -> str:
     file = io.StringIO()
     # as the command prints: names are no markup
-    Console(file=file, width=2000, color_system=None, markup=False, emoji=False).print(found)
+    Console(file=file, width=width, color_system=None, markup=False, emoji=False).print(found)
     return file.getvalue()
 
 
@@ -62,8 +62,38 @@ def test_figures_are_those_of_the_answer():
     text = shown(
         printing.segments({"product_id": "p", "model_version": "v1", "segments": [segment("them")]})
     )
-    for figure in ("1,234", "3.21%", "64%", "2.5 (2.0–3.0)", "10%", "v1"):
+    for figure in ("1,234", "3.21%", "64%", "2.5", "(2.0–3.0)", "10%", "v1"):
         assert figure in text
+
+
+LONG = "Best 10 % for the exam course of the spring"
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100])
+@pytest.mark.parametrize("earned", [None, 0.043])
+def test_segments_break_no_figure_and_no_word_at_any_width(width, earned):
+    one = segment(LONG) | {"size": 199_800, "earned_reach": earned}
+    answer = {"product_id": "p", "model_version": "v1", "segments": [one]}
+    text = shown(printing.segments(answer), width)
+    figures = ["199,800", "3.21%", "64%", "2.5", "(2.0–3.0)"]
+    figures += ["10%"] if earned is None else ["+0.043"]
+    for whole in [*figures, *LONG.split()]:
+        assert whole in text
+    lines = text.splitlines()
+    assert len(lines) < 14
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_aspects_of_word_break_no_head_at_any_width(width):
+    ill = {"aspect": "cleanliness", "people": 21, "share": 0.67, "lower": -0.17, "upper": 0.39}
+    ill |= {"rise": 0.09, "phrase": "it was never clean"}
+    answer = {"blamed": [ill], "praised": [{"aspect": "cleanliness", "people": 4, "phrase": None}]}
+    text = shown(printing_word._aspects(answer), width).replace("\u00a0", " ")
+    for whole in ("cleanliness", "blame", "rise", "praise", "21 (67%)"):
+        assert whole in text
+    assert "(-17,+39)" in text
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_a_curve_without_a_like_is_drawn_all_the_same():
