@@ -65,7 +65,8 @@ def _about(answer: Answer) -> list[str]:
     reached = f"{answer['expected_reach']:,.0f}"
     if "product_id" not in answer:
         return [f"together they reach {reached} of {answer['people']:,} people {interval}"]
-    lines = [f"together their word brings {reached} likes {interval}"]
+    likes = counted(round(answer["expected_reach"]), "like")
+    lines = [f"together their word brings {likes} {interval}"]
     if answer["as_paid"] is not None:
         lines.append(f"that is what ads bring that touch {answer['as_paid']:,.0f} of the audience")
     lines.append(
@@ -76,12 +77,20 @@ def _about(answer: Answer) -> list[str]:
     return lines
 
 
+def _source(answer: Answer) -> str:
+    """Where the ties are from."""
+    return (
+        "those who follow each other" if answer["source"] == "follows" else shown(answer["source"])
+    )
+
+
 def _proof(answer: Answer) -> list[str]:
     """What is proven of the choice, and what it costs."""
-    number = len(answer["seeds"])
-    best = f"the best {number}" if answer.get("budget") is None else "any choice for the money"
+    paid = answer.get("budget") is not None
+    best = f"{'any' if paid else 'the best'} {counted(answer['asked'], 'advocate')}"
+    best += " for the money" if paid else ""
     part = int(100 * answer["proven"])  # rounded it might say more than is proven
-    lines = [f"proven: at least {part}% of what {best} could reach"]
+    lines = [f"proven: at least {part}% of what {best} could reach, by ties of {_source(answer)}"]
     if "spent" in answer:
         of = "" if answer["budget"] is None else f" of {answer['budget']:,.2f}"
         lines.append(f"they ask for {answer['spent']:,.2f}{of} together")

@@ -31,7 +31,9 @@ def reach(
             callback=lambda said: said if said is None else an_id(said),
         ),
     ] = None,
-    goal: Annotated[str, typer.Option(help="Whose audience, with --product.")] = "awareness",
+    goal: Annotated[
+        str | None, typer.Option(help="Whose audience, with --product; awareness if not set.")
+    ] = None,
     share: Annotated[
         float | None, typer.Option(help="Of everybody that is the audience, with --product.")
     ] = None,
@@ -42,7 +44,7 @@ def reach(
         Path | None,
         typer.Option(
             help="Ties: follower_id, followee_id and, where known, chance; .parquet, .csv, "
-            ".ndjson. Without it and without --product, those of the home."
+            ".ndjson. Without it those that the model learned, or the follows of the home."
         ),
     ] = None,
     cost: Annotated[float | None, typer.Option(help="What each person asks for.")] = None,
@@ -55,7 +57,7 @@ def reach(
         float | None,
         typer.Option(help="Part of the best possible reach to prove, as 0.95; more takes longer."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Whom to ask to carry the word, and how many people it would reach."""
@@ -68,13 +70,13 @@ def reach(
     asked = Ask(seeds, cost, read_table(costs) if costs else None, budget, proof, seed)
     if product is not None and graph is not None:
         raise typer.BadParameter("give either --product or --graph")
-    if product is None and (share is not None or channel is not None):
-        raise typer.BadParameter("--share and --channel need a --product")
+    if product is None and any(one is not None for one in (goal, share, channel)):
+        raise typer.BadParameter("--goal, --share and --channel need a --product")
     with printing_reach.drawing(console()) as tick:
         if product is None:
             answer = advocates(home, asked, ties=graph, tick=tick)
         else:
-            answer = _of_product(home, product, asked, (goal, share, channel), tick)
+            answer = _of_product(home, product, asked, (goal or "awareness", share, channel), tick)
     say(answer, as_json, printing_reach.reach)
 
 

@@ -195,6 +195,7 @@ class Advocates(Stamped):
     product_id: str
     goal: Goal
     channel: str | None
+    asked: int = Field(description="At most so many; what is proven is so beside as many others")
     seeds: list[str] = Field(description="User ids, in the order of their choice")
     gains: list[float] = Field(description="What each adds to those before, in likes")
     probabilities: list[float] = Field(description="P(like | shown) of each")
@@ -214,6 +215,7 @@ class Advocates(Stamped):
     as_paid: float | None = Field(
         description="So many of the audience ads would have to touch for as much"
     )
+    source: str = Field(description="Where the ties are from")
     people: int = Field(description="Of the network")
     ties: int
     sets: int = Field(description="Drawn to choose and to judge by")

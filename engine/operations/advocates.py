@@ -7,7 +7,7 @@ interval and its proof. Never: somebody by name who may not be addressed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,14 +17,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine import settings
-from engine.errors import FrameError, InvalidValue, UnreadableFile
+from engine.errors import FrameError, InvalidValue, NotTrained, UnreadableFile
 from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
 from engine.operations.asking import Ask, costs_of
+from engine.operations.carriers import carriers_graph
 from engine.operations.permits import may_be_named
 from engine.reach.advocates import Chosen, Effort, choose
 from engine.reach.cover import Wanted
 from engine.reach.graph import Graph, build_graph, check_ties
 from engine.signals.ties import standing_ties
+from engine.store.artefacts import open_model
 from engine.store.eventlog import scan_events, scan_ties
 from engine.store.files import read_table
 from engine.store.home import Home
@@ -43,6 +45,7 @@ class Round:
     found: Chosen
     level: float
     seconds: float
+    source: str = ""
 
     def told(self) -> dict[str, Any]:
         """As the command prints it, and the API answers."""
@@ -52,6 +55,7 @@ class Round:
             each = [float(cost) for cost in wanted.costs[found.rows]]
             money = {"costs": each, "spent": sum(each), "budget": wanted.budget}
         return {
+            "asked": wanted.count,
             "seeds": self.graph.users.gather(found.rows).to_list(),
             "gains": [float(gain) for gain in found.gains],
             "expected_reach": found.reach,
@@ -60,6 +64,7 @@ class Round:
             "proven": found.proof,
             "level": self.level,
             **money,
+            "source": self.source,
             "people": len(self.graph),
             "ties": int(self.graph.takes.others.size),
             "sets": found.sets,
@@ -78,12 +83,14 @@ def advocates(
     Args:
         home: whose settings, ties and records of consent hold.
         ask: how many, at what cost, and how surely.
-        ties: a file of follower_id, followee_id and, where known, chance; else those of the home.
+        ties: a file of follower_id, followee_id and, where known, chance; else those that the
+            model learned, or that stand in the home.
         tick: told sets drawn and the part that is proven so far.
 
     Returns:
-        seeds, gains (what each adds), expected_reach, lower, upper, proven, level, people, ties,
-        sets and seconds; with costs also costs, spent and budget.
+        asked (at most so many), seeds, gains (what each adds), expected_reach, lower, upper,
+        proven, level, source (of the ties), people, ties, sets and seconds; with costs also costs,
+        spent and budget.
 
     Raises:
         UnreadableFile, FrameError: the file cannot be read, or lacks a column.
@@ -92,9 +99,10 @@ def advocates(
     """
     ask.refuse()
     began = monotonic()
-    graph = _graph(home, ties)
+    graph, source = _graph(home) if ties is None else (graph_of(ties), str(ties))
     weights, allowed = np.ones(len(graph)), may_be_named(home, graph.users).to_numpy()
-    return chosen(home, graph, (weights, allowed), ask, tick, began).told()
+    found = chosen(home, graph, (weights, allowed), ask, tick, began)
+    return replace(found, source=source).told()
 
 
 def chosen(
@@ -124,15 +132,20 @@ def chosen(
     return Round(graph, wanted, found, level, monotonic() - began)
 
 
-def _graph(home: Home, ties: Path | None) -> Graph:
-    if ties is None:
-        found = standing_ties(scan_events(home), scan_ties(home), distinct=True)
-        if found.is_empty():
-            raise InvalidValue(
-                "graph", "is missing: nobody here follows anybody; ingest --follows, or --graph"
-            )
-        return build_graph(found)
-    return graph_of(ties)
+def _graph(home: Home) -> tuple[Graph, str]:
+    """Ties that the champion learned, else those that stand in the log; and where they are from."""
+    try:
+        model = open_model(home)
+    except NotTrained:
+        model = None
+    if model is not None and model.carriers is not None:
+        return carriers_graph(model), f"model {model.version}"
+    found = standing_ties(scan_events(home), scan_ties(home), distinct=True)
+    if found.is_empty():
+        raise InvalidValue(
+            "graph", "is missing: nobody here follows anybody; ingest --follows, or --graph"
+        )
+    return build_graph(found), "follows"
 
 
 def graph_of(ties: Path) -> Graph:

@@ -7,7 +7,6 @@ each person of a network. Never: a cost that was guessed, or one below zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,11 @@ from engine.reach.graph import positions
 Array = NDArray[Any]
 COST = "cost"
 USUAL = 10
-LEAST_COST = 1e-9
+LARGEST_COST, LARGEST_BUDGET = 1e12, 1e15
+DECIMALS = 9
+"""Of amounts; what is less is nothing."""
+ROUNDING = 1e-9
+"""Money that is short by so small a part is not short."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,12 @@ class Ask:
             raise InvalidValue("seeds", f"{self.count} is not at least 1")
         if self.proof is not None and not 0 <= self.proof < 1:
             raise InvalidValue("proof", f"{self.proof:g} is not from 0 to below 1")
-        for name, value in (("cost", self.cost), ("budget", self.budget)):
-            if value is not None and not (isfinite(value) and value >= 0):
-                raise InvalidValue(name, f"{value:g} is not an amount from 0 on")
+        if self.seed < 0:
+            raise InvalidValue("seed", f"{self.seed} is below 0")
+        limits = (("cost", self.cost, LARGEST_COST), ("budget", self.budget, LARGEST_BUDGET))
+        for name, value, most in limits:
+            if value is not None and not 0 <= value <= most:
+                raise InvalidValue(name, f"{value:g} is not an amount from 0 to {most:g}")
         if self.budget is not None and self.cost is None and self.costs is None:
             raise InvalidValue("budget", "needs what people ask for: a cost for all, or a list")
 
@@ -73,7 +79,7 @@ class Ask:
         if self.budget is None or costs is None or not allowed.any():
             return USUAL if self.count is None else self.count
         paid = np.sort(costs[allowed])
-        affordable = int(np.searchsorted(np.cumsum(paid), self.budget * (1 + LEAST_COST), "right"))
+        affordable = int(np.searchsorted(np.cumsum(paid), self.budget * (1 + ROUNDING), "right"))
         if not affordable:
             least = f"the least that anybody asks for is {paid[0]:g}"
             raise InvalidValue("budget", f"{self.budget:g} buys nobody: {least}")
@@ -88,10 +94,11 @@ def costs_of(ask: Ask, users: pl.Series) -> Array | None:
         UnreadableFile: a cost is no number.
         InvalidValue: a cost is below zero or no finite number, or the list knows nobody here.
     """
+    usual = None if ask.cost is None else round(float(ask.cost), DECIMALS)
     if ask.costs is None:
-        return None if ask.cost is None else np.full(users.len(), float(ask.cost))
+        return None if usual is None else np.full(users.len(), usual)
     told = _told(ask.costs)
-    found = np.full(users.len(), np.nan if ask.cost is None else float(ask.cost))
+    found = np.full(users.len(), np.nan if usual is None else usual)
     at = positions(users, told[USER])
     if ask.cost is None and told.height and not (at >= 0).any():
         raise InvalidValue("costs", "names nobody of this network")
@@ -108,7 +115,9 @@ def _told(costs: pl.DataFrame) -> pl.DataFrame:
     except pl.exceptions.PolarsError:
         raise UnreadableFile("costs", "holds a cost that is no number") from None
     told = told.drop_nulls()
-    wrong = told.filter(~(pl.col(COST).is_finite() & (pl.col(COST) >= 0)))
+    wrong = told.filter(~pl.col(COST).is_between(0, LARGEST_COST))
     if wrong.height:
-        raise InvalidValue("costs", f"of {counted(wrong.height, 'row')} is no amount from 0 on")
+        amount = f"no amount from 0 to {LARGEST_COST:g}"
+        raise InvalidValue("costs", f"of {counted(wrong.height, 'row')} is {amount}")
+    told = told.with_columns(pl.col(COST).round(DECIMALS))
     return told.unique(USER, keep="last", maintain_order=True)

@@ -7,6 +7,7 @@ the product.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -84,7 +85,7 @@ def product_advocates(
     allowed[out[out >= 0]] = False
     weights = listener_weights(mine, heard)
     found = chosen(home, graph, (weights, allowed), ask, tick, began)
-    told = found.told()
+    told = replace(found, source=f"model {model.version}").told()
     rows = carriers_of(model).people[ROW].gather(found.found.rows).to_numpy()
     mean = float(worths[people.rows].mean()) if people.rows.size else 0.0
     return {

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import inf, lgamma, log, log1p, log2, sqrt
-from statistics import NormalDist
+from math import log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InvalidValue
+from engine.reach.bounds import Met, Optimum
 from engine.reach.cover import Cover, Wanted
 from engine.reach.graph import Graph
 from engine.reach.sets import Sets, draw_sets
@@ -32,10 +32,10 @@ Tick = Callable[[int, float], None]
 
 MOST_GROWTH = 4
 """At most so many times as many sets are drawn before it is looked again."""
-HALVINGS = 50
 HELD = 1 << 25
 """At most about so many members of sets are held of each collection."""
-TRIED = 32
+TRIED, MOST_TRIED = 32, 4096
+"""By so many sets it is guessed how large they are, by more where they seem small."""
 
 
 @dataclass(frozen=True)
@@ -92,29 +92,58 @@ def choose(
         chosen, judged = drawn.upto(sizes[step])
         cover = Cover(chosen, weights, len(graph))
         rows, gains, best = cover.greedy(wanted)
-        met, signs = meets(judged, rows, len(graph)), np.sign(weights[judged.roots])
-        last, least = step == len(sizes) - 1, _least(met, signs, error)
-        enough = None if last else _enough(least, effort.proof, len(chosen), error)
+        found = _Judged.of(judged, rows, weights)
+        optimum = Optimum(len(chosen), error, cover.brightest)
+        last = step == len(sizes) - 1 or not drawn.holds(sizes[step + 1])
+        least = (found.own + found.others * found.met.least(error)) / total
+        enough = None if last else optimum.enough(least, effort.proof)
         best = cover.tightened(wanted, rows, best, enough)
-        most = at_most(best, len(chosen), error)
-        proof = max(0.0, min(1.0, least / most))
+        proof = max(0.0, min(1.0, least / optimum(best)))
         tick(len(chosen) + len(judged), proof)
         if proof >= effort.proof or last:
             break
         covered = float(gains.sum())
         if enough is not None and enough < covered:  # so nothing was tightened in vain
-            best, proof = covered, least / at_most(covered, len(chosen), error)
+            best, proof = covered, least / optimum(covered)
         step = _next_step(sizes, step, effort.proof, proof, covered / max(best, 1.0))
-    reach, lower, upper = _interval(np.where(met, signs, 0.0), 1 - (1 - effort.level) / len(sizes))
+    side = (1 - effort.level) / (2 * len(sizes))
     return Chosen(
         rows,
-        gains * total / len(chosen),
-        reach * total,
-        lower * total,
-        upper * total,
+        found.gains,
+        found.own + found.others * found.met.mean,
+        found.own + found.others * found.met.least(side),
+        found.own + found.others * found.met.most(side),
         proof,
         len(chosen) + len(judged),
     )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a choice reaches among sets that did not choose it.
+
+    Advocates hear for sure, for what `own` counts them; `met` are the sets of all others, who count
+    `others` together. `gains` are what each advocate adds to those before.
+    """
+
+    own: float
+    others: float
+    met: Met
+    gains: Array
+
+    @classmethod
+    def of(cls, sets: Sets, rows: Array, weights: Array) -> _Judged:
+        """Rows of advocates in the order of their choice."""
+        place = np.full(weights.size, rows.size, np.int32)
+        place[rows] = np.arange(rows.size)
+        first = np.minimum.reduceat(place[sets.members], sets.starts[:-1])
+        apart, signs = place[sets.roots] == rows.size, np.sign(weights[sets.roots])
+        hit, number = apart & (first < rows.size), int(apart.sum())
+        good, bad = (int((hit & (signs == sign)).sum()) for sign in (1, -1))
+        left = float(np.abs(weights).sum() - np.abs(weights[rows]).sum())
+        added = np.bincount(first[hit], signs[hit], rows.size) * left / max(number, 1)
+        met = Met(good, bad, number, bool((weights < 0).any()))
+        return cls(float(weights[rows].sum()), left, met, weights[rows] + added)
 
 
 def _refuse(graph: Graph, wanted: Wanted) -> None:
@@ -130,7 +159,8 @@ def _refuse(graph: Graph, wanted: Wanted) -> None:
 
 def _sizes(effort: Effort, room: int) -> list[int]:
     """How many sets are drawn of each collection when it is looked at what is proven."""
-    first, most = min(effort.first, room), min(effort.most, room)
+    most = min(effort.most, room)
+    first = min(effort.first, most)
     looks = int(2 * log2(most / first) + 1e-9) if most > first else 0
     return [round(first * 2 ** (look / 2)) for look in range(looks + 1)]
 
@@ -159,8 +189,16 @@ class _Drawing:
 
     def room(self) -> int:
         """How many sets fit into memory, by the size of some that are drawn for this alone."""
-        tried = self._more(TRIED, np.random.default_rng(self._draws[0].integers(1 << 62)))
-        return max(TRIED, HELD * TRIED // tried.members.size)
+        rng, number = np.random.default_rng(self._draws[0].integers(1 << 62)), TRIED
+        tried = self._more(number, rng)
+        while number < MOST_TRIED and tried.members.size < HELD // 8:  # large ones may be rare
+            tried, number = tried.joined(self._more(number, rng)), 2 * number
+        return max(TRIED, HELD * number // tried.members.size)
+
+    def holds(self, number: int) -> bool:
+        """Whether so many fit, by the size of those that were drawn."""
+        largest = max(sets.members.size for sets in self._sets)
+        return number * largest <= HELD * len(self._sets[0])
 
     def upto(self, number: int) -> list[Sets]:
         """Both, once they are of this size; each is drawn by a thread of its own."""
@@ -175,58 +213,3 @@ class _Drawing:
         """Sets of listeners who are drawn by what it is worth that they hear of it."""
         roots = np.searchsorted(self._bounds, rng.random(number), side="right")
         return draw_sets(self._graph, np.minimum(roots, self._last), rng)  # rounding falls below 1
-
-
-def meets(sets: Sets, rows: Array, people: int) -> Array:
-    """(sets,) whether any of these people is in each."""
-    among = np.zeros(people, bool)
-    among[rows] = True
-    hits = np.concatenate([[0], np.cumsum(among[sets.members])])
-    return hits[sets.starts[1:]] > hits[sets.starts[:-1]]
-
-
-def _least(met: Array, signs: Array, error: float) -> float:
-    """What share of the sets is covered at least, detractors taken away at their most."""
-    good, bad = int((met & (signs > 0)).sum()), int((met & (signs < 0)).sum())
-    low = 1 - at_most(met.size - good, met.size, error)
-    return low - (at_most(bad, met.size, error) if (signs < 0).any() else 0.0)
-
-
-def _enough(least: float, proof: float, sets: int, error: float) -> float:
-    """The bound, in sets, under which so much is proven of the best possible."""
-    if proof <= 0:
-        return float("inf")
-    low, high = 0, sets
-    while low < high:
-        middle = (low + high + 1) // 2
-        enough = least >= proof * at_most(middle, sets, error)
-        low, high = (middle, high) if enough else (low, middle - 1)
-    return float(low)
-
-
-def at_most(count: float, number: int, error: float) -> float:
-    """The largest chance by which so few of a number of trials would succeed as `count` or fewer.
-
-    Where it is larger than the true chance, which happens with at most this error, is the exact
-    bound of Clopper & Pearson (1934), but for the tail: below `count`, each probability is at most
-    so large a part of the next as the last one is (Feller 1968, VI.3), and so is their sum.
-    """
-    some = min(int(count), number)  # a bound of a whole number holds for its whole part
-    if some >= number:
-        return 1.0
-    ways = lgamma(number + 1) - lgamma(some + 1) - lgamma(number - some + 1)
-    low, high = some / number, 1.0
-    for _ in range(HALVINGS):
-        chance = (low + high) / 2
-        part = some * (1 - chance) / ((number - some + 1) * chance)
-        there = ways + some * log(chance) + (number - some) * log1p(-chance) if chance < 1 else -inf
-        few = part < 1 and there - log1p(-part) <= log(error)
-        low, high = (low, chance) if few else (chance, high)
-    return high
-
-
-def _interval(values: Array, level: float) -> tuple[float, float, float]:
-    """Mean of values between -1 and 1, and its interval by the normal law."""
-    mean = float(values.mean())
-    spread = NormalDist().inv_cdf((1 + level) / 2) * float(values.std()) / sqrt(values.size)
-    return mean, mean - spread, mean + spread

@@ -22,6 +22,9 @@ STEPS = 100
 ENOUGH = 1e-3
 """A bound so near to what is covered is as good as none nearer."""
 LEAST_COST = 1e-12
+"""Divided by, where nothing is asked for."""
+ROUNDING = 1e-9
+"""Money that is short by so small a part is not short."""
 NARROWED = 4
 """Who is in so many times fewer sets than the last of the most usual seldom matters."""
 
@@ -44,6 +47,11 @@ class Wanted:
     costs: Array | None = None
     budget: float | None = None
 
+    @property
+    def money(self) -> float:
+        """The budget, with what sums of decimals may be short by."""
+        return float("inf") if self.budget is None else self.budget * (1 + ROUNDING)
+
 
 class Cover:
     """Sets by who is in them, to be covered greedily.
@@ -59,6 +67,9 @@ class Cover:
             bright = np.repeat(self._worth > 0, np.diff(sets.starts))
             self._often = np.bincount(sets.members[bright], minlength=people)
         self._last: tuple[Wanted, _Table] | None = None
+        self._foes = bool((weights < 0).any())
+        self.brightest: float | None = None
+        """Where there are detractors: no choice covers more sets of those who are to hear."""
 
     def greedy(self, wanted: Wanted) -> tuple[Array, Array, float]:
         """Who is chosen, what each added, and at most how many sets any choice could cover.
@@ -71,12 +82,13 @@ class Cover:
         least = self._least(wanted)
         while True:
             table = self._table(wanted, least)
-            rows, gains, best, left = table.greedy()
+            rows, gains, best, left, bright = table.greedy()
             enough = rows.size == wanted.count and min(gains.min(), left) >= least
             if least <= 1 or enough:
                 break
             least = max(1, least // NARROWED)
         self._last = (wanted, table)
+        self.brightest = bright if self._foes else None
         return table.who[rows], gains, best
 
     def tightened(self, wanted: Wanted, rows: Array, best: float, enough: float | None) -> float:
@@ -187,15 +199,18 @@ class _Table:
         most = np.minimum(np.diff(self.starts), self.wanted.count)
         return self.gains(np.where(self.worth < 0, 1 / most, 0.0))
 
-    def greedy(self) -> tuple[Array, Array, float, float]:
-        """The choice, what each added, its bound, and the least gain left that is part of it."""
+    def greedy(self) -> tuple[Array, Array, float, float, float]:
+        """The choice, what each added, its bound, the least gain left that is part of it.
+
+        The last is the bound without the charge for detractors.
+        """
         wanted, size = self.wanted, self.who.size
         net, bright = self.gains(self.worth), self.gains(self.bright)
         left, free = np.ones(self.worth.size, np.bool_), np.ones(size, np.bool_)
-        rows, gains, covered, best, money = [], [], 0.0, np.inf, wanted.budget
+        rows, gains, covered, best, alone, spent = [], [], 0.0, np.inf, np.inf, 0.0
         for _ in range(wanted.count):
-            best = min(best, covered + self.at_most(np.where(free, bright, 0))[0])
-            person = _next(net, free, wanted.costs, money)
+            best, alone = self._bounds(covered, np.where(free, bright, 0), (best, alone))
+            person = _next(net, free, wanted, spent)
             if person is None:
                 break
             of = self._of(person)
@@ -207,13 +222,22 @@ class _Table:
             members, entry = self._members(of)
             net -= np.bincount(members, self.worth[of][entry], size)
             bright -= np.bincount(members, self.bright[of][entry], size)
-            if money is not None and wanted.costs is not None:
-                money -= float(wanted.costs[person])
+            spent += 0.0 if wanted.costs is None else float(wanted.costs[person])
         open_ = np.where(free, bright, 0)
-        best = min(best, covered + self.at_most(open_)[0])
+        best, alone = self._bounds(covered, open_, (best, alone))
         last = np.sort(open_)[::-1][: wanted.count]
         least = float(last[-1]) if last.size == wanted.count else 0.0
-        return np.array(rows, np.int64), np.array(gains, np.float64), best, least
+        return np.array(rows, np.int64), np.array(gains, np.float64), best, least, alone
+
+    def _bounds(
+        self, covered: float, gains: Array, before: tuple[float, float]
+    ) -> tuple[float, float]:
+        """The lower of bounds before and of these, with the charge for detractors and without."""
+        charged = covered + self.at_most(gains)[0]
+        if not self.harm.any():
+            return (min(before[0], charged), min(before[1], charged))
+        plain = covered + _at_most(np.concatenate([gains, self.others]), self.wanted)[0]
+        return (min(before[0], charged), min(before[1], plain))
 
     def gains(self, worth: Array) -> Array:
         """(people,) what the sets of each are worth, where each set is worth so much."""
@@ -247,12 +271,12 @@ class _Table:
         return self.members[np.arange(entry.size) - before[entry] + first[entry]], entry
 
 
-def _next(net: Array, free: Array, costs: Array | None, money: float | None) -> int | None:
+def _next(net: Array, free: Array, wanted: Wanted, spent: float) -> int | None:
     """Who adds most, by cost where there is one; None where nobody adds anything."""
-    open_ = free & (net > 0)
+    open_, costs = free & (net > 0), wanted.costs
     value = net
-    if costs is not None and money is not None:
-        open_ &= costs <= money
+    if costs is not None and wanted.budget is not None:
+        open_ &= spent + costs <= wanted.money
         value = net / np.maximum(costs, LEAST_COST)
     if not open_.any():
         return None
@@ -274,10 +298,11 @@ def _at_most(gains: Array, wanted: Wanted) -> tuple[float, Array]:
     if wanted.costs is None or wanted.budget is None:
         return top, shares
     some = np.flatnonzero(gains > 0)
-    costs = np.maximum(wanted.costs[some], LEAST_COST)
-    order = np.argsort(-gains[some] / costs, kind="stable")
-    spent = np.cumsum(costs[order])
-    part = np.clip((wanted.budget - (spent - costs[order])) / costs[order], 0, 1)
+    costs = wanted.costs[some]
+    order = np.argsort(-gains[some] / np.maximum(costs, LEAST_COST), kind="stable")
+    costs = costs[order]
+    left = wanted.money - (np.cumsum(costs) - costs)
+    part = np.where(costs > 0, np.clip(left / np.maximum(costs, LEAST_COST), 0, 1), 1)
     bought = float(gains[some][order] @ part)
     if bought >= top:
         return top, shares

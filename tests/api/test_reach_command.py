@@ -95,3 +95,53 @@ def test_json_is_strict(run: Run, tmp_path: Path) -> None:
     STARS.write_parquet(tmp_path / "t.parquet")
     said = run(Home(tmp_path / "h"), "reach", "--graph", str(tmp_path / "t.parquet"), "--json")
     assert json.loads(said.out, parse_constant=pytest.fail)["level"] == 0.95
+
+
+def test_a_budget_is_proven_beside_as_many_as_may_be_asked(run: Run, tmp_path: Path) -> None:
+    """Nobody is heard by anybody: each adds themselves, and a limit cuts what money could buy."""
+    home = Home(tmp_path / "h")
+    (home.root / "configs").mkdir(parents=True)
+    (home.root / "configs" / "reach.toml").write_text("[advocates]\nmost = 20\n")
+    STARS.with_columns(chance=0.0).write_parquet(tmp_path / "t.parquet")
+    words = ("reach", "--graph", str(tmp_path / "t.parquet"), "--cost", "1", "--budget", "40")
+    told = run(home, *words, "--json").json
+    assert (told["asked"], len(told["seeds"]), told["expected_reach"]) == (20, 20, 20.0)
+    assert "of what any 20 advocates for the money could reach" in run(home, *words).out
+
+
+@pytest.mark.parametrize(
+    ("cost", "budget", "asked"), [("0", "0", 2), ("0.1", "0.2", 2), ("0.1", "0.3", 3)]
+)
+def test_money_is_counted_in_decimals(
+    run: Run, tmp_path: Path, cost: str, budget: str, asked: int
+) -> None:
+    STARS.with_columns(chance=0.0).write_parquet(tmp_path / "t.parquet")
+    words = ("--seeds", str(asked), "--cost", cost, "--budget", budget, "--json")
+    told = run(Home(tmp_path / "h"), "reach", "--graph", str(tmp_path / "t.parquet"), *words).json
+    assert len(told["seeds"]) == asked
+    assert told["proven"] <= 1
+    assert told["spent"] == pytest.approx(float(cost) * asked)
+
+
+def test_where_nothing_is_asked_for_money_bounds_nothing(run: Run, tmp_path: Path) -> None:
+    """Greed takes the one in the middle first, and two others would reach more."""
+    a, b = [f"a-{n}" for n in range(20)], [f"b-{n}" for n in range(20)]
+    ties = {"a": a, "b": b, "middle": [*a[:11], *b[:11]]}
+    rows = [(fan, source) for source, fans in ties.items() for fan in fans]
+    table = pl.DataFrame(rows, schema=["follower_id", "followee_id"], orient="row")
+    table.with_columns(chance=1.0).write_parquet(tmp_path / "t.parquet")
+    words = ("--seeds", "2", "--cost", "0", "--budget", "0", "--proof", "0.5", "--json")
+    told = run(Home(tmp_path / "h"), "reach", "--graph", str(tmp_path / "t.parquet"), *words).json
+    assert told["proven"] <= told["upper"] / 42
+
+
+def test_rare_word_is_no_silence(run: Run, tmp_path: Path) -> None:
+    """Nobody of a large network passes much on: whoever is asked hears it all the same."""
+    pairs = pl.DataFrame({"follower_id": [f"f{n}" for n in range(20_000)]})
+    pairs = pairs.with_columns(followee_id="s" + pl.col("follower_id"), chance=pl.lit(0.01))
+    pairs.write_parquet(tmp_path / "t.parquet")
+    words = ("reach", "--graph", str(tmp_path / "t.parquet"), "--seeds", "1", "--proof", "0")
+    for seed in ("0", "1", "2"):
+        told = run(Home(tmp_path / "h"), *words, "--seed", seed, "--json").json
+        assert 1 <= told["lower"] <= 1.01 <= told["upper"]
+        assert 1 <= told["gains"][0] == told["expected_reach"] < 6
