@@ -27,7 +27,8 @@ def forecast(
         Path | None,
         typer.Option(
             help="A file of its adopters so far: user_id and at_seconds or occurred_at; .parquet, "
-            ".csv, .ndjson. Without moments the order of rows counts."
+            ".csv, .ndjson. Without moments the order of rows counts. Its moments are of the same "
+            "clock as those of the others."
         ),
     ] = None,
     cascades: Annotated[
@@ -43,7 +44,7 @@ def forecast(
     ] = None,
     action: Annotated[
         list[str] | None,
-        typer.Option(help="By which act it passes on; repeat it. As set for the home: share."),
+        typer.Option(help="By which act of a home it passes on; repeat it. As set: share."),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many people are named.")] = 20,
     as_json: Json = False,

@@ -90,8 +90,8 @@ def _rows(title: str, answer: Answer) -> RenderableType:
     right = ("people", "interest", "P(like)", "earned" if heard else "overlap", "lift")
     table = _table(title, "", right=("",))
     table.add_column("segment", min_width=NAME)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
+    for column in right:
+        table.add_column(column, justify="right", no_wrap=True)
     for rank, one in enumerate(answer["segments"], 1):
         figures = _segment_figures(one)
         name = Text.assemble(one["name"], "\n", (one["reason"], "dim"))

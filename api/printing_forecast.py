@@ -17,6 +17,7 @@ from engine.errors import counted, shown
 
 Answer = dict[str, Any]
 SURE = 0.995
+MOST = 0.5
 TENTH = 0.095
 RARE = 0.001
 
@@ -33,6 +34,9 @@ def forecast(answer: Answer) -> RenderableType:
     ]
     if answer["unknown"]:
         lines.append(f"nothing else is known of {answer['unknown']:,} of those who have adopted")
+    if answer["known"] < MOST * (size["expected"] - now):
+        lines.append(f"most who come will be others than the {answer['candidates']:,} known so far")
+    lines += answer["notices"]
     if answer["withheld"]:
         lines.append(f"{answer['withheld']:,} may not be named")
     told = [Text(line) for line in lines]

@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 from engine.errors import NothingToLearn, counted
 from engine.reach.adopters import Knowing, figures, moment
 from engine.reach.cascades import Past, Running
-from engine.reach.forecast import Growth, Learned, Line, signs
+from engine.reach.forecast import FURTHEST, TIMES, Growth, Learned, Line, signs
 from engine.settings import Section
+from training.forecast_odds import Stood, learn_odds
 from training.heads import Drawn, fit_head
 
 Array = NDArray[Any]
 
 FOLDS = 20
+THIRDS = 3
+"""Folds of the rule on people, which takes longer to learn."""
 SETTLED = 0.8
 AROUND = (0.5, 0.7, 1.0, 1.4, 2.0)
 """Cascades are looked at when they were so many times as large as the one asked about."""
@@ -63,18 +66,34 @@ def learn(
     silence = begun.now - float(begun.at[-1])
     asked = Asked(begun.who.size, silence, begun.own, settled)
     size = settings["size"]
-    growth = learn_growth(
+    taught = _taught(
         past,
         asked,
         knowing,
         ridge=float(size.ridge),
         bounds=(int(settings["cascades"].fewest), int(size.moments)),
     )
-    who, share = learn_who(past, knowing, settings["next"], seed)
-    return Learned(knowing, who, share, growth)
+    chosen = settings["next"]
+    rule = learn_who(past, knowing, chosen, seed)
+    stood = _stood_at(past, taught, rule.share)
+    odds = learn_odds(past, stood, knowing, rule.folds, chosen)
+    return Learned(knowing, rule.who, rule.share, taught.growth, odds, rule.longest)
 
 
-def learn_who(past: Past, knowing: Knowing, chosen: Section, seed: int) -> tuple[Line, float]:
+@dataclass(frozen=True)
+class Rule:
+    """The rule on people, and how many of the later adopters were known.
+
+    `folds` are the same, each learned from cascades of the other folds, `longest` as `Learned`.
+    """
+
+    who: Line
+    share: float
+    folds: list[Line]
+    longest: Array
+
+
+def learn_who(past: Past, knowing: Knowing, chosen: Section, seed: int) -> Rule:
     """The rule on the figures of `adopters`, and how many of the later adopters were known.
 
     Args:
@@ -87,7 +106,7 @@ def learn_who(past: Past, knowing: Knowing, chosen: Section, seed: int) -> tuple
         NothingToLearn: nobody who was known adopted anything after somebody else.
     """
     random = np.random.default_rng([seed, 71])
-    tables, labels, offsets = [], [], []
+    tables, labels, offsets, owns = [], [], [], []
     later, met = 0, 0
     for whole, count in _moments(past, chosen, random):
         begun = whole.first(count)
@@ -103,15 +122,29 @@ def learn_who(past: Past, knowing: Knowing, chosen: Section, seed: int) -> tuple
         tables.append(figures(past, begun, found, np.concatenate([yes, no])))
         labels.append(np.repeat([1.0, 0.0], [yes.size, no.size]))
         offsets.append(np.full(yes.size + no.size, odds))
+        owns.append(np.full(yes.size + no.size, whole.own))
     if not tables:
         raise NothingToLearn(
             "no cascade of the past was passed on by anybody who was known by then"
         )
-    label = np.concatenate(labels)
-    drawn = Drawn(label, label, label, np.concatenate(offsets))
-    head = fit_head(np.vstack(tables), drawn, ridge=float(chosen.ridge))
+    table, label, offset = np.vstack(tables), np.concatenate(labels), np.concatenate(offsets)
+    ridge, folds = float(chosen.ridge), _folds(past, THIRDS)[np.concatenate(owns)]
+    rest = [folds != fold for fold in range(THIRDS)]
+    lines = [_line(table[some], label[some], offset[some], ridge) for some in rest]
     share = (met + SHARES) / (later + SHARES)
-    return Line(head.coefficients, head.constant), share
+    return Rule(_line(table, label, offset, ridge), share, lines, table[:, TIMES].max(0))
+
+
+def _line(table: Array, label: Array, offset: Array, ridge: float) -> Line:
+    if label.size == 0:  # all cascades are of one fold
+        return Line(np.zeros(table.shape[1]), 0.0)
+    head = fit_head(table, Drawn(label, label, label, offset), ridge=ridge)
+    return Line(head.coefficients, head.constant)
+
+
+def _folds(past: Past, number: int) -> Array:
+    """(cascades,) in which of so many folds each is."""
+    return np.random.default_rng(72).permutation(len(past.names)) % number
 
 
 def _moments(past: Past, chosen: Section, random: np.random.Generator) -> list[tuple[Running, int]]:
@@ -166,6 +199,27 @@ def learn_growth(
     Raises:
         NothingToLearn: there are too few cascades.
     """
+    return _taught(past, asked, knowing, ridge=ridge, bounds=bounds).growth
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The rule of growth, and what rules of the other folds say of where it was learned from.
+
+    `landmarks` are cascades and sizes, `waited` seconds of silence after each, `means` the final
+    sizes that are said; those of the size that is asked about come first.
+    """
+
+    growth: Growth
+    landmarks: list[tuple[Running, int]]
+    waited: float
+    means: Array
+
+
+def _taught(
+    past: Past, asked: Asked, knowing: Knowing, *, ridge: float, bounds: tuple[int, int]
+) -> Taught:
+    """As `learn_growth`, with what is needed to check chances of people."""
     fewest, most = bounds
     wholes = _teachers(past, asked, fewest)
     if len(wholes) < fewest:
@@ -183,17 +237,39 @@ def learn_growth(
         waited = waited / 2 if waited > 1 else 0.0
         landmarks = _landmarks(past, wholes, count, waited)[-most:]
     table, target, cascade, length = _stood(past, landmarks, knowing, waited)
-    folds = np.random.default_rng(72).permutation(len(past.names))[cascade] % FOLDS
+    folds = _folds(past, FOLDS)[cascade]
     missed = _unseen(table, target, folds, ridge)
     wide = np.log(np.abs(missed) + SMALL)
     unsaid = _unseen(table, wide, folds, 10 * ridge)
     exact = length == count
-    return Growth(
+    spread = np.exp(wide - unsaid)
+    misses = np.sort((missed / spread)[exact])
+    growth = Growth(
         _ridge(table, target, ridge),
         _ridge(table, wide, 10 * ridge),
-        np.sort((missed / np.exp(wide - unsaid))[exact]),
+        misses,
         int(length.max()),
+        np.array([table.min(0), table.max(0)]),
     )
+    order = np.argsort(~exact, kind="stable")
+    order[: exact.sum()] = np.random.default_rng(76).permutation(order[: exact.sum()])
+    said = np.clip((target - missed)[:, None] + misses * spread[:, None], 0, FURTHEST)
+    means = length * np.exp(said).mean(1)
+    return Taught(growth, [landmarks[place] for place in order], waited, means[order])
+
+
+def _stood_at(past: Past, taught: Taught, share: float) -> list[Stood]:
+    """Where cascades of the past stood, how many of the known were said to come and who came."""
+    folds = _folds(past, THIRDS)
+    return [
+        Stood(
+            _waiting(whole.first(length), taught.waited),
+            (mean - length) * share,
+            whole.who[length:],
+            int(folds[whole.own]),
+        )
+        for (whole, length), mean in zip(taught.landmarks, taught.means.tolist(), strict=True)
+    ]
 
 
 def _unseen(table: Array, target: Array, folds: Array, ridge: float) -> Array:
@@ -243,13 +319,17 @@ def _stood(
     """Signs, the logarithm of the growth to come, the cascade, and the size then."""
     table = []
     for whole, length in landmarks:
-        begun = whole.first(length)
-        begun = Running(begun.who, begun.at, begun.now + waited, begun.own)
+        begun = _waiting(whole.first(length), waited)
         table.append(signs(past, begun, moment(past, begun, knowing), knowing, length))
     sizes = np.array([whole.who.size for whole, _ in landmarks], np.float64)
     lengths = np.array([length for _, length in landmarks])
     owns = np.array([whole.own for whole, _ in landmarks])
     return np.array(table), np.log(sizes / lengths), owns, lengths
+
+
+def _waiting(begun: Running, waited: float) -> Running:
+    """The same, seen so many seconds later."""
+    return Running(begun.who, begun.at, begun.now + waited, begun.own)
 
 
 def _ridge(table: Array, target: Array, ridge: float) -> Line:

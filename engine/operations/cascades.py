@@ -30,7 +30,7 @@ from engine.reach.cascades import (
     running,
     without_moments,
 )
-from engine.settings import Section
+from engine.settings import Section, load_rows
 from engine.signals.ties import standing_ties
 from engine.signals.undo import live_events
 from engine.store.eventlog import scan_events, scan_ties
@@ -65,11 +65,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Ground:
-    """Cascades of the past, the running one, and whether those of the past have ended."""
+    """Cascades of the past, the running one, and whether those of the past have ended.
+
+    `notices` say what is odd about how they stand to each other.
+    """
 
     past: Past
     begun: Running
     ended: bool
+    notices: tuple[str, ...] = ()
 
 
 def gather(home: Home, question: Question, chosen: Section) -> Ground:
@@ -81,13 +85,14 @@ def gather(home: Home, question: Question, chosen: Section) -> Ground:
         chosen: `cascades` of configs/forecast.toml.
 
     Raises:
-        UnknownEntity: nothing of the log is about this object or product.
+        UnknownEntity: nothing of the log is about this object or product, or no act has this name.
         UnreadableFile, FrameError: a file cannot be read, or lacks a column.
         InvalidValue: not exactly one cascade is asked about, or its file holds none or several.
     """
     asked = (question.object, question.product, question.cascade)
     if sum(one is not None for one in asked) != 1:
         raise InvalidValue("cascade", "name one of --object, --product and --cascade")
+    _check_actions(home, question)
     now: float | None = None
     if question.cascades is not None:
         acts = ordered(_read(question.cascades))
@@ -106,7 +111,32 @@ def gather(home: Home, question: Question, chosen: Section) -> Ground:
     if not (mine["timed"].all() and acts["timed"].all()):  # moments of one side tell nothing
         acts, mine, now = without_moments(acts), without_moments(mine), None
     past = build_past(acts, _ties(home, question), mine[f.USER])
-    return Ground(past, running(past, mine, now), question.cascades is not None)
+    begun = running(past, mine, now)
+    notices = _clocks(past, begun) if question.cascade is not None else ()
+    return Ground(past, begun, question.cascades is not None, notices)
+
+
+def _check_actions(home: Home, question: Question) -> None:
+    """Acts are asked for by names that are known, and only where there are acts of a home."""
+    known = load_rows("actions", home.root, over=home.actions)
+    for name in question.actions:
+        if name not in known:
+            names = sorted(known)
+            raise UnknownEntity("action", name, near_ids(name, pl.Series(names)) or tuple(names))
+    if question.actions and question.cascades is not None:
+        raise InvalidValue("action", "files of cascades hold no acts; leave --action")
+
+
+def _clocks(past: Past, begun: Running) -> tuple[str, ...]:
+    """What is odd where the cascade lies before or long after all others, as by another clock."""
+    others = past.at[past.cascade != begun.own]
+    if not past.timed or others.size == 0:
+        return ()
+    if begun.at[0] < others[0]:
+        return ("the cascade began before all others: both files need one clock",)
+    if begun.at[0] > others[-1] + max(float(others[-1] - others[0]), 1.0):
+        return ("the cascade began long after all others: both files need one clock",)
+    return ()
 
 
 def _read(path: Path) -> pl.DataFrame:

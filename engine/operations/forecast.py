@@ -42,9 +42,10 @@ def foretell(home: Home, ground: Ground, learned: Learned, *, limit: int) -> dic
     Returns:
         adopters (so many so far), unknown (of them, those of whom nothing else is known), size
         (expected, lower, upper, level), learned_from (cascades that came as far), cascades and
-        people of the past, candidates, withheld (people left out who would have been named), and
-        next: for each user_id, chance that they ever adopt, friends (adopters whom they follow)
-        and reason.
+        people of the past, candidates, known (how many of them come, by their chances), notices
+        (what is odd about the clocks of both), withheld (people left out who would have been
+        named), and next: for each user_id, chance that they ever adopt, friends (adopters whom
+        they follow) and reason.
 
     Raises:
         InvalidValue: the limit is below 0.
@@ -73,6 +74,8 @@ def foretell(home: Home, ground: Ground, learned: Learned, *, limit: int) -> dic
         "cascades": len(past.names) - (begun.own >= 0),
         "people": len(past.people),
         "candidates": int(told.rows.size),
+        "known": round(float(told.chances.sum()), 1),
+        "notices": list(ground.notices),
         "withheld": withheld,
         "next": [
             {"user_id": id, "chance": float(chance), "friends": int(count), "reason": reason}

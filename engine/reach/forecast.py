@@ -21,6 +21,8 @@ Array = NDArray[Any]
 FURTHEST = 30.0
 """No logit is shifted by more, and no cascade grows by a larger power of e."""
 HALVINGS = 60
+TIMES = [FIGURES.index("since"), len(FIGURES) + FIGURES.index("since"), 2 * len(FIGURES) + 2]
+"""Columns of figures that grow with a moment, however far it is from all that is known."""
 CLOSE = 1e-9
 
 
@@ -47,12 +49,31 @@ class Growth:
         misses: sorted: what came over what was said, in units of the spread, of cascades that
             neither rule was learned from.
         most: the largest present size that it was learned from.
+        seen: (2, signs) the least and the most of each sign that it was learned from; signs beyond
+            are taken for these, since a line says nothing of where it has not been.
     """
 
     line: Line
     spread: Line
     misses: Array
     most: int
+    seen: Array
+
+
+@dataclass(frozen=True)
+class Odds:
+    """How far log odds are to be believed, and shifted by how many are said to come.
+
+    `slope` and `weight` lie from 0 to 1, `ends` are the least and the largest shift. What slope
+    and weight give above `bend` counts for `less` of itself less, from 0 to 1.
+    """
+
+    slope: float
+    weight: float
+    constant: float
+    ends: tuple[float, float]
+    bend: float
+    less: float
 
 
 @dataclass(frozen=True)
@@ -60,13 +81,16 @@ class Learned:
     """All that a forecast goes by.
 
     `who` says the log odds of adopting later from the figures of `adopters`, `share` how many of
-    those who adopt later are known at the moment.
+    those who adopt later are known at the moment, `odds` what these log odds have been worth.
+    `longest` are the most of the figures of time that `who` was learned from, as `TIMES` has them.
     """
 
     knowing: Knowing
     who: Line
     share: float
     growth: Growth
+    odds: Odds
+    longest: Array
 
 
 @dataclass(frozen=True)
@@ -134,8 +158,9 @@ def grow(growth: Growth, table: Array, count: int, level: float) -> Size:
     correction of split conformal prediction for how many those are (Vovk et al. 2005; Lei et al.
     2018). The mean is that of all they came to (Duan 1983, "Smearing estimate").
     """
-    said = float(growth.line.of(table[None, :])[0])
-    misses = growth.misses * np.exp(float(growth.spread.of(table[None, :])[0]))
+    told = np.clip(table, *growth.seen)[None, :]
+    said = float(growth.line.of(told)[0])
+    misses = growth.misses * np.exp(float(growth.spread.of(told)[0]))
     tail = (1 - level) / 2
     low, high = (_grown(count, said + _at(misses, end)) for end in (tail, 1 - tail))
     lower, upper = ceil(low - CLOSE), floor(high + CLOSE)  # the whole numbers that lie between
@@ -178,23 +203,37 @@ def forecast(past: Past, running: Running, learned: Learned, level: float) -> Fo
     size = grow(learned.growth, told, running.who.size, level)
     rows = found.candidates(past, running)
     table = figures(past, running, found, rows)
+    table[:, TIMES] = np.minimum(table[:, TIMES], learned.longest)
     logits = learned.who.of(table)
-    chances = likely(logits, (size.mean - running.who.size) * learned.share)
+    more = (size.mean - running.who.size) * learned.share
+    chances = likely(logits, more, learned.odds)
     order = np.argsort(-logits, kind="stable")
     return Forecast(found, size, rows[order], chances[order], table[order])
 
 
-def likely(logits: Array, more: float) -> Array:
-    """The chance of each to adopt later, so that all together are as many as will come.
+def likely(logits: Array, more: float, odds: Odds) -> Array:
+    """The chance of each to adopt later, in the order of the logits.
 
-    The logits are shifted by one number to that end, however many or few that takes.
+    The logits are shifted so that as many come as are said to, but no further than past cascades
+    justified: where there are too few to be so many, the others are people who are not known.
     """
+    moved = float(np.clip(shift(logits, more), *odds.ends))
+    sure = odds.slope * logits + odds.weight * moved
+    return _rates(sure - odds.less * np.maximum(sure - odds.bend, 0) + odds.constant)
+
+
+def shift(logits: Array, more: float, weights: Array | None = None) -> float:
+    """What all logits are to be shifted by that the chances, each at its weight, add up to `more`.
+
+    Between -FURTHEST and FURTHEST, and one of these where no shift does.
+    """
+    each = np.ones(logits.size) if weights is None else weights
     low, high = -FURTHEST, FURTHEST
     for _ in range(HALVINGS):
-        shift = (low + high) / 2
-        too_many = _rates(logits + shift).sum() > more
-        low, high = (low, shift) if too_many else (shift, high)
-    return _rates(logits + (low + high) / 2)
+        middle = (low + high) / 2
+        too_many = each @ _rates(logits + middle) > more
+        low, high = (low, middle) if too_many else (middle, high)
+    return (low + high) / 2
 
 
 def _rates(logits: Array) -> Array:

@@ -173,6 +173,49 @@ def test_without_a_past_it_is_told_what_is_missing(run: Run, tmp_path: Path) -> 
     assert "2 cascades" in run(Home(tmp_path / "h"), "forecast", "--cascade", str(file)).err
 
 
+def test_acts_that_are_not_known_are_told_with_those_near(
+    run: Run, home: Home, files: list[str]
+) -> None:
+    for words in (("--object", RUNNING), files):
+        said = run(home, "forecast", *words, "--action", "shares")
+        assert said.code == 1
+        assert "no action 'shares'; known and near: share" in said.err
+    said = run(home, "forecast", *files, "--action", "share")
+    assert "leave --action" in said.err
+
+
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [(-5000, "before all others"), (CASCADES * HOURS * 3600, None), (1.7e9, "long after all")],
+)
+def test_clocks_that_do_not_fit_are_told(
+    run: Run, files: list[str], tmp_path: Path, begins: float, told: str | None
+) -> None:
+    (tmp_path / "now.csv").write_text(f"user_id,at_seconds\nu01,{begins}\n")
+    said = run(Home(tmp_path / "none"), "forecast", *files)
+    assert ("both files need one clock" in said.out) == (told is not None)
+    assert (told or "") in said.out
+
+
+def test_absurd_moments_give_no_absurd_size(run: Run, files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "now.csv").write_text("user_id,at_seconds\nx,5e18\ny,-1e300\n")
+    told = run(Home(tmp_path / "none"), "forecast", *files, "--json").json
+    assert told["size"]["upper"] < 100 * PEOPLE
+    assert max(one["chance"] for one in told["next"]) < 0.99
+
+
+def test_where_two_are_known_they_are_not_said_to_come_surely(
+    run: Run, files: list[str], tmp_path: Path
+) -> None:
+    """Nobody but those of a tie is known before the first cascade."""
+    (tmp_path / "now.csv").write_text("user_id,at_seconds\na,0\n")
+    (tmp_path / "ties.csv").write_text("follower_id,followee_id\nb,a\nc,b\n")
+    told = run(Home(tmp_path / "none"), "forecast", *files, "--json").json
+    assert told["candidates"] == 2
+    assert max(one["chance"] for one in told["next"]) < 0.9
+    assert "most who come will be others" in run(Home(tmp_path / "none"), "forecast", *files).out
+
+
 def test_json_is_strict(run: Run, files: list[str], tmp_path: Path) -> None:
     said = run(Home(tmp_path / "none"), "forecast", *files, "--json")
     assert json.loads(said.out, parse_constant=pytest.fail)["size"]["level"] == 0.8

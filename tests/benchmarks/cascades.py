@@ -28,7 +28,7 @@ from engine import settings
 from engine.reach.adopters import Knowing, figures, moment
 from engine.reach.cascades import CASCADE, Past, Running, build_past, ordered, running
 from engine.reach.forecast import Growth, Learned, Line, forecast, grow, signs
-from training.forecast import Asked, learn_growth, learn_who
+from training.forecast import Asked, learn, learn_growth, learn_who
 
 Array = NDArray[Any]
 Statistic = Callable[[Array], float]
@@ -197,7 +197,7 @@ def run(folder: Path, way: str, seed: int, hindsight: bool) -> None:
         f"{len(parts.past.people):,} people",
         flush=True,
     )
-    line, share = learn_who(parts.past, knowing, chosen["next"], 0)
+    line = learn_who(parts.past, knowing, chosen["next"], 0).who
     tell_who(np.array(list(judge_who(parts, knowing, line))))
     ridge, level = float(chosen["size"].ridge), float(chosen["size"].level)
     bounds = int(chosen["cascades"].fewest), int(chosen["size"].moments)
@@ -205,9 +205,11 @@ def run(folder: Path, way: str, seed: int, hindsight: bool) -> None:
         growth = learn_growth(parts.past, Asked(count), knowing, ridge=ridge, bounds=bounds)
         tell_size(np.array(list(judge_size(parts, knowing, growth, count, level))), count)
         if count == FIRST:
-            chances = np.array(judge_chances(parts, Learned(knowing, line, share, growth), level))
-            said, came = chances.mean(0)
-            print(f"    of the first 20, {said:.2f} said to adopt, {came:.2f} did", flush=True)
+            reached = next(whole for whole in parts.judged if whole.who.size > FIRST)
+            learned = learn(parts.past, reached.first(FIRST), chosen)
+            chances = np.array(judge_chances(parts, learned, level))
+            said = between(chances, _mean(0)), between(chances, _mean(1))
+            print(f"    of the first 20, {said[0]} said to adopt, {said[1]} did", flush=True)
 
 
 def main() -> None:

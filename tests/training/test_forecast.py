@@ -19,6 +19,7 @@ from training.forecast import Asked, learn, learn_growth, learn_who
 PEOPLE, TASTES, TEACHING, JUDGED = 200, 4, 90, 60
 KNOWING = Knowing(0.01)
 FEW = {"window": 0.01, "moments": 120, "moments_each": 2, "adopters": 5, "others": 15}
+FEW |= {"checked": 60, "beside": 200}
 CHOSEN = {
     **settings.load("forecast"),
     "next": settings.Section("next", {**FEW, "ridge": 0.001}),
@@ -74,8 +75,9 @@ def auc(scores: np.ndarray, right: np.ndarray) -> float:
 
 def test_who_comes_later_is_told_better_than_by_friends_by_degree_and_by_acts():
     past, judged = planted()
-    line, share = learn_who(past, KNOWING, CHOSEN["next"], 0)
-    assert share > 0.95
+    rule = learn_who(past, KNOWING, CHOSEN["next"], 0)
+    line = rule.who
+    assert rule.share > 0.95
     told = []
     for whole in judged:
         if whole.who.size > 8:
@@ -110,6 +112,21 @@ def test_sizes_are_told_better_than_by_the_median_and_intervals_hold_them(count)
             held.append(size.lower <= came <= size.upper)
     assert np.mean(ours) < (0.95 if count == 2 else 0.9) * np.mean(theirs)
     assert 0.65 < np.mean(held) <= 0.95  # of some forty
+
+
+def test_of_those_named_first_about_as_many_come_as_their_chances_say():
+    past, judged = planted()
+    learned = learn(past, judged[0].first(2), CHOSEN)
+    told = []
+    for whole in judged:
+        if whole.who.size > 2:
+            found = forecast(past, whole.first(2), learned, 0.8)
+            came = np.isin(found.rows[:20], whole.who[2:]).sum()
+            told.append([found.chances[:20].sum(), came])
+    said, came = np.mean(told, axis=0)
+    assert 0.7 < said / came < 1.4
+    assert 0 < learned.odds.slope <= 1
+    assert learned.odds.ends[0] < learned.odds.ends[1] < 10
 
 
 def test_silence_lowers_what_is_expected():
@@ -192,7 +209,7 @@ def test_a_cascade_larger_than_any_before_is_told_by_the_largest():
 
 def test_the_same_seed_gives_the_same_rule():
     past, _ = planted()
-    one, other = (learn_who(past, KNOWING, CHOSEN["next"], 4)[0] for _ in range(2))
+    one, other = (learn_who(past, KNOWING, CHOSEN["next"], 4).who for _ in range(2))
     assert one.weights.tolist() == other.weights.tolist()
 
 
