@@ -34,8 +34,8 @@ MOST_GROWTH = 4
 """At most so many times as many sets are drawn before it is looked again."""
 HELD = 1 << 25
 """At most about so many members of sets are held of each collection."""
-TRIED, MOST_TRIED = 32, 4096
-"""By so many sets it is guessed how large they are, by more where they seem small."""
+TRIED = 32
+"""By at least so many sets it is guessed how large they are, by more where they seem small."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def choose(
     weights = wanted.weights.astype(np.float64)
     total = float(np.abs(weights).sum())
     drawn = _Drawing(graph, weights, effort.seed)
-    sizes = _sizes(effort, drawn.room())
+    sizes = _sizes(effort, drawn.room(effort.first // 8))
     error = (1 - effort.level) / (3 * len(sizes))
     step = 0
     while True:
@@ -187,11 +187,11 @@ class _Drawing:
         self._draws = [np.random.default_rng([seed, 60, which]) for which in (0, 1)]
         self._sets: list[Sets] = []
 
-    def room(self) -> int:
+    def room(self, tries: int) -> int:
         """How many sets fit into memory, by the size of some that are drawn for this alone."""
         rng, number = np.random.default_rng(self._draws[0].integers(1 << 62)), TRIED
         tried = self._more(number, rng)
-        while number < MOST_TRIED and tried.members.size < HELD // 8:  # large ones may be rare
+        while number < tries and tried.members.size < HELD // 8:  # large ones may be rare
             tried, number = tried.joined(self._more(number, rng)), 2 * number
         return max(TRIED, HELD * number // tried.members.size)
 
