@@ -26,7 +26,7 @@ from engine.errors import InvalidValue
 from engine.reach.estimates import Estimate, estimate
 from engine.reach.graph import Graph
 from engine.reach.sets import Sets, draw_sets
-from engine.reach.spread import HELD, Runs, Tick, Travel, check_chances
+from engine.reach.travel import HELD, Runs, Tick, Travel, check_chances
 from engine.reach.worlds import CASCADE, Ways, backward, reached, timed
 
 Array = NDArray[Any]
@@ -91,7 +91,8 @@ def earned(
     parts: list[Array] = []
     done, number = 0, sets.first
     while True:
-        parts.extend(_by_word(graph, touch, travel, number, rng))
+        roots = rng.integers(0, len(graph), number)
+        parts.extend(told_by_word(graph, touch, travel, roots, rng)[0])
         done += number
         found = np.concatenate(parts) * len(graph)
         word = estimate(found[:, -1], sets.level)
@@ -211,25 +212,28 @@ def _worth(sets: Sets, touch: Touch) -> tuple[Array, Array]:
     return found * (1 - touch.touched[roots]) * (sets.members != roots), entry
 
 
-def _by_word(
-    graph: Graph, touch: Touch, travel: Travel, number: int, rng: np.random.Generator
-) -> list[Array]:
-    """(sets, hours + 1): whether word alone reaches each root, by each hour and at the end."""
-    roots = rng.integers(0, len(graph), number)
+def told_by_word(
+    graph: Graph, touch: Touch, travel: Travel, roots: Array, rng: np.random.Generator
+) -> tuple[list[Array], int]:
+    """(sets, hours + 1): whether word alone reaches each root, by each hour and at the end.
+
+    Returns:
+        These in parts, and how many people are in the sets that were drawn for it.
+    """
     if not travel.hours and travel.model == CASCADE:
         sets = draw_sets(graph, roots, rng)
-        return [((1 - touch.touched[roots]) * by_word(sets, touch))[:, None]]
+        return [((1 - touch.touched[roots]) * by_word(sets, touch))[:, None]], sets.members.size
     ways = backward(graph, travel.model)
     if travel.hours and travel.delay is not None:
         ways = timed(ways, travel.delay, travel.until)
-    parts, at, at_once = [], 0, min(256, SETS_AT_ONCE)
-    while at < number:
+    parts, at, at_once, members = [], 0, min(256, SETS_AT_ONCE), 0
+    while at < roots.size:
         some = roots[at : at + at_once]
         part, held = _in_time(ways, touch, travel, some, rng)
         parts.append(part)
-        at += some.size
+        at, members = at + some.size, members + held
         at_once = int(np.clip(HELD * some.size // max(held, 1), 16, SETS_AT_ONCE))
-    return parts
+    return parts, members
 
 
 def _in_time(

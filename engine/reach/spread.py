@@ -8,25 +8,22 @@ Reached is who started or was touched, or took the word up from somebody and so 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InvalidValue, counted
-from engine.reach.delays import Delay
 from engine.reach.estimates import Estimate, estimate
 from engine.reach.graph import Graph
-from engine.reach.worlds import CASCADE, Reached, Room, Ways, among, onward, reached, timed
+from engine.reach.seldom import Doubt, held
+from engine.reach.travel import HELD, Runs, Starters, Tick, Travel, check, check_chances
+from engine.reach.worlds import Reached, Room, Ways, among, onward, reached, timed
 
 Array = NDArray[Any]
-Tick = Callable[[int, float], None]
 
-HELD = 1 << 19
-"""People reached, and starters tossed, in all worlds that are looked at together."""
+__all__ = ["Runs", "Spread", "Starters", "Tick", "Travel", "check", "check_chances", "spread"]
+
 MARKS = 1 << 23
 """Marks of people in worlds; of more people, fewer worlds are looked at together."""
 SELDOM = 512
@@ -35,71 +32,6 @@ FEW_AT_FIRST = 64
 MANY = 1 << 22
 """Once so many people were followed, fewer runs than the first ones may do."""
 STREAM = 62
-
-
-@dataclass(frozen=True)
-class Starters:
-    """Who may have the word first: rows of people, each once; touched, and then taking it up.
-
-    Who is touched is reached; only who also takes it up passes it on. Rows from the size of the
-    graph on are people without ties.
-
-    Attributes:
-        rows: (starters,) int64.
-        touched: (starters,) the chance of each to be touched, apart from all others; 1 where None.
-        takes: (starters,) the chance of each, once touched, to take it up; 1 where None.
-    """
-
-    rows: Array
-    touched: Array | None = None
-    takes: Array | None = None
-
-
-@dataclass(frozen=True)
-class Travel:
-    """How the word goes on: by which model, and in what time.
-
-    Attributes:
-        model: cascade or threshold.
-        delay: of each step; None: it is not asked by when.
-        hours: rising, above 0: the moments of the curve.
-        whole: whether the last hour is not the end, and what comes later counts too.
-    """
-
-    model: str = CASCADE
-    delay: Delay | None = None
-    hours: tuple[float, ...] = ()
-    whole: bool = True
-
-    def __post_init__(self) -> None:
-        """Raises InvalidValue: hours that are no moments, or without a delay."""
-        wrong = [hour for hour in self.hours if not (isfinite(hour) and hour > 0)]
-        if wrong:
-            raise InvalidValue("horizon", f"{wrong[0]:g} hours is not above 0")
-        if list(self.hours) != sorted(set(self.hours)):
-            raise InvalidValue("hours", "must rise")
-        if (self.hours or not self.whole) and (self.delay is None or not self.hours):
-            raise InvalidValue("hours", "need a delay, and an end needs hours")
-
-    @property
-    def until(self) -> float:
-        """Hours after which nothing counts."""
-        return inf if self.whole else self.hours[-1]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """At least `first` runs, at most `most`; until the interval's half is `precision` of the mean.
-
-    Where the word goes very far, fewer runs than the first ones may do.
-    `level` is the confidence of intervals, and the part of all runs between `low` and `high`.
-    """
-
-    first: int
-    most: int
-    precision: float
-    level: float
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,6 +72,7 @@ def spread(
     """
     check(starters)
     rng = np.random.default_rng([runs.seed, STREAM])
+    doubt = Doubt(graph, starters, travel)
     people = max(len(graph), int(starters.rows.max()) + 1)
     ways = onward(graph, travel.model, people)
     if travel.delay is not None and travel.hours:
@@ -157,35 +90,17 @@ def spread(
         whole = estimate(found[:, -2], runs.level)
         width = whole.half_width / whole.mean if whole.mean else 0.0
         tick(done, width)
-        enough = done >= runs.first or (done >= FEW_AT_FIRST and followed >= MANY)
+        many = followed >= MANY
+        # few runs in which something happened tell neither the mean nor how far off it may be
+        enough = (done >= runs.first and (many or not doubt.remains(found[:, -1]))) or (
+            done >= FEW_AT_FIRST and many
+        )
         if done >= runs.most or (enough and width <= runs.precision):
             break
         seldom = size * SELDOM < number * people
         fit = min(most if seldom else marked, max(1, HELD * number // size), 4 * number)
         number = min(fit, runs.most - done, max(runs.first - done, done))
-    return _told(found, runs.level)
-
-
-def check(starters: Starters) -> None:
-    """Raises InvalidValue: nobody starts, a starter is there twice, or a chance is none."""
-    size = starters.rows.size
-    if not size:
-        raise InvalidValue("starters", "are nobody; name at least one")
-    if np.unique(starters.rows).size < size or starters.rows.min() < 0:
-        raise InvalidValue("starters", "hold somebody twice, or who is not there")
-    for name, values in (("touched", starters.touched), ("takes", starters.takes)):
-        if values is not None:
-            check_chances(name, values, size)
-
-
-def check_chances(name: str, values: Array, size: int) -> None:
-    """Raises InvalidValue: there are not so many, or some are no numbers from 0 to 1."""
-    if values.shape != (size,):
-        raise InvalidValue(name, f"are {values.size:,} chances for {size:,} people")
-    wrong = int((~((values >= 0) & (values <= 1))).sum())  # NaN is neither
-    if wrong:
-        verb = "is" if wrong == 1 else "are"
-        raise InvalidValue(name, f"{counted(wrong, 'chance')} of {size:,} {verb} not from 0 to 1")
+    return _told(found, held(doubt, runs, found), runs.level)
 
 
 def _tried(
@@ -239,16 +154,16 @@ def _by_hour(found: Reached, travel: Travel, worlds: int) -> Array:
     return np.cumsum(table, axis=1)
 
 
-def _told(found: Array, level: float) -> Spread:
-    """What the runs (rows of `_tried`) come to."""
+def _told(found: Array, means: tuple[Estimate, ...], level: float) -> Spread:
+    """What the runs (rows of `_tried`) come to, with what is expected of their columns."""
     ends = found[:, -2]
     low, high = np.quantile(ends, [(1 - level) / 2, (1 + level) / 2])
     return Spread(
-        reach=estimate(ends, level),
-        earned=estimate(found[:, -1], level),
+        reach=means[-2],
+        earned=means[-1],
         low=float(low),
         high=float(high),
         deviation=float(ends.std(ddof=1)) if ends.size > 1 else 0.0,
         runs=ends.size,
-        curve=tuple(estimate(column, level) for column in found.T[:-2]),
+        curve=means[:-2],
     )

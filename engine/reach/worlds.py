@@ -90,7 +90,7 @@ def onward(graph: Graph, model: str, people: int) -> Ways:
     if _known(model) == CASCADE:
         rows = widened(graph.gives, people)
         return Ways(rows.lengths, lambda front, rng: live(rows, front.who, rng))
-    weights, below = _weights(graph.takes)
+    weights, below = weights_of(graph.takes)
     rows = widened(_turned(graph, weights), people)
     begins = _turned(graph, below).chances
 
@@ -110,7 +110,7 @@ def backward(graph: Graph, model: str) -> Ways:
     takes = graph.takes
     if _known(model) == CASCADE:
         return Ways(takes.lengths, lambda front, rng: live(takes, front.who, rng))
-    weights, _ = _weights(takes)
+    weights, _ = weights_of(takes)
     ends = np.cumsum(weights)
     before = np.concatenate([[0.0], ends])[takes.starts]
 
@@ -286,7 +286,7 @@ def _known(model: str) -> str:
     return model
 
 
-def _weights(takes: Rows) -> tuple[Array, Array]:
+def weights_of(takes: Rows) -> tuple[Array, Array]:
     """(ties,) weights, of which a taker's sum to at most 1; and the sum of those before each."""
     chances = takes.chances.astype(np.float64)
     ends = np.cumsum(chances)
