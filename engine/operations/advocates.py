@@ -13,22 +13,15 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from engine import settings
-from engine.errors import FrameError, InvalidValue, NotTrained, UnreadableFile
-from engine.frames import CHANCE, FOLLOWEE, FOLLOWER
 from engine.operations.asking import Ask, costs_of
-from engine.operations.carriers import carriers_graph
+from engine.operations.graphs import graph_asked
 from engine.operations.permits import may_be_named
 from engine.reach.advocates import Chosen, Effort, choose
 from engine.reach.cover import Wanted
-from engine.reach.graph import Graph, build_graph, check_ties
-from engine.signals.ties import standing_ties
-from engine.store.artefacts import open_model
-from engine.store.eventlog import scan_events, scan_ties
-from engine.store.files import read_table
+from engine.reach.graph import Graph
 from engine.store.home import Home
 
 Array = NDArray[Any]
@@ -99,7 +92,7 @@ def advocates(
     """
     ask.refuse()
     began = monotonic()
-    graph, source = _graph(home) if ties is None else (graph_of(ties), str(ties))
+    graph, source = graph_asked(home, ties)
     weights, allowed = np.ones(len(graph)), may_be_named(home, graph.users).to_numpy()
     found = chosen(home, graph, (weights, allowed), ask, tick, began)
     return replace(found, source=source).told()
@@ -130,40 +123,3 @@ def chosen(
     level = float(rules.level)
     found = choose(graph, wanted, Effort(*sets, wished, level, ask.seed), tick)
     return Round(graph, wanted, found, level, monotonic() - began)
-
-
-def _graph(home: Home) -> tuple[Graph, str]:
-    """Ties that the champion learned, else those that stand in the log; and where they are from."""
-    try:
-        model = open_model(home)
-    except NotTrained:
-        model = None
-    if model is not None and model.carriers is not None:
-        return carriers_graph(model), f"model {model.version}"
-    found = standing_ties(scan_events(home), scan_ties(home), distinct=True)
-    if found.is_empty():
-        raise InvalidValue(
-            "graph", "is missing: nobody here follows anybody; ingest --follows, or --graph"
-        )
-    return build_graph(found), "follows"
-
-
-def graph_of(ties: Path) -> Graph:
-    """The graph of a file of follower_id, followee_id and, where known, chance.
-
-    Raises:
-        UnreadableFile, FrameError: the file cannot be read, or lacks a column.
-        InvalidValue: there is no tie, or a chance is none.
-    """
-    table = read_table(ties)
-    for column in (FOLLOWER, FOLLOWEE):
-        if column not in table.columns:
-            raise FrameError("graph", column, f"missing; found {', '.join(table.columns)}")
-    check_ties(table)
-    if CHANCE not in table.columns:
-        return build_graph(table.select(FOLLOWER, FOLLOWEE))
-    try:
-        read = table.select(FOLLOWER, FOLLOWEE, pl.col(CHANCE).cast(pl.Float64))
-    except pl.exceptions.PolarsError:
-        raise UnreadableFile(str(ties), f"{CHANCE} holds what is no number") from None
-    return build_graph(read)

@@ -11,16 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from engine.errors import FrameError, InvalidValue, NotTrained, UnreadableFile
+from engine.errors import FrameError, InvalidValue, UnreadableFile
 from engine.frames import CHANCE, USER
-from engine.operations.advocates import graph_of
-from engine.operations.carriers import carriers_graph
+from engine.operations.graphs import graph_asked
 from engine.operations.journey import Answer, Journey, Trip, said, told_curve
-from engine.reach.graph import Graph, build_graph, check_ids, check_numbers
+from engine.reach.graph import check_ids, check_numbers
 from engine.reach.spread import Starters, Tick, check_chances, spread
-from engine.signals.ties import standing_ties
-from engine.store.artefacts import open_model
-from engine.store.eventlog import scan_events, scan_ties
 from engine.store.home import Home
 
 EXAMPLES = 5
@@ -66,7 +62,7 @@ def spread_of_starters(
         )
     trip = Trip.of(home, journey)
     named = _named(starters)
-    graph, source = _graph(home, journey.channel) if ties is None else (graph_of(ties), str(ties))
+    graph, source = graph_asked(home, ties, journey.channel)
     travel, delay = trip.travel()
     rows = graph.rows_of(named[USER])
     alone = rows < 0
@@ -111,25 +107,3 @@ def _named(starters: pl.DataFrame) -> pl.DataFrame:
     named = named.with_columns(pl.col(CHANCE).fill_null(1.0))
     check_chances(CHANCE, named[CHANCE].to_numpy(), named.height)
     return named.group_by(USER, maintain_order=True).agg(pl.col(CHANCE).max())
-
-
-def _graph(home: Home, channel: str | None) -> tuple[Graph, str]:
-    """Ties that the champion learned; where it knows of none, those that stand in the log.
-
-    Returns:
-        These, and where they are from.
-    """
-    try:
-        model = open_model(home)
-    except NotTrained:
-        model = None
-    if model is not None and (model.carriers is not None or channel is not None):
-        return carriers_graph(model, channel), f"model {model.version}"
-    if channel is not None:
-        raise InvalidValue("channel", "needs ties that a model learned; retrain, or leave it out")
-    found = standing_ties(scan_events(home), scan_ties(home), distinct=True)
-    if found.is_empty():
-        raise InvalidValue(
-            "graph", "is missing: nobody here follows anybody; ingest --follows, or --graph"
-        )
-    return build_graph(found), "follows"
