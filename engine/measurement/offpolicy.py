@@ -129,7 +129,10 @@ def estimate(
     weights = log.weights
     if method == "clipped" and not np.isfinite(clip):
         clip = float(np.sqrt(weights.size))
-    gain, base = _terms(log, method, model, np.minimum(weights, clip))
+    used = np.minimum(weights, clip)
+    if method == "snips" and used.max(initial=0) > 0:
+        used = used / used.max()  # its scale is no matter, and products of tiny weights round badly
+    gain, base = _terms(log, method, model, used)
     value = float(gain.sum() / base.sum()) if base.sum() > 0 else 0.0
     gains, bases = _by_unit(gain, log.unit), _by_unit(base, log.unit)
     error, freedom = _spread(gains - value * bases, float(bases.sum()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import InvalidValue
@@ -105,6 +105,7 @@ def test_a_policy_that_the_log_never_followed_is_not_known():
         st.tuples(st.floats(-5, 5), st.floats(0.01, 1), st.floats(0, 1)), min_size=2, max_size=30
     )
 )
+@example([(0.0, 1.0, 0.0), (1.5, 1.0, 5e-324)])
 def test_the_self_normalised_value_lies_among_the_rewards(rows):
     reward, propensity, target = (np.array(column) for column in zip(*rows, strict=True))
     found = estimate(Log(reward, propensity, target), method="snips")
