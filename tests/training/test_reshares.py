@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -36,3 +37,11 @@ def test_shares_name_whom_one_follows_and_the_loud_more_often() -> None:
     error = (many["found"] - many["expected"]) / many["expected"].sqrt()
     assert abs(float(error.mean())) < 4 / many.height**0.5
     assert float((error**2).mean()) == pytest.approx(1, abs=0.5)
+
+
+def test_a_tenth_of_people_has_the_part_of_loudness_that_its_law_says() -> None:
+    world = small()
+    loud = loudness(world.plan, world.users["user_id"])
+    loudest = np.sort(loud)[-(loud.size // 10) :].sum() / loud.sum()
+    # of u to the power -a over even u from 0 to 1, those below 0.1 have 0.1 to the power 1 - a
+    assert loudest == pytest.approx(0.1 ** (1 - world.plan.settings["ties"].loudness), abs=0.05)
