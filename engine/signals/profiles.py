@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from engine.frames import ACTION, ACTS, POLARITY, PRODUCT, REASON, SCORE, USER
+from engine.frames import ACTION, ACTS, AT, POLARITY, PRODUCT, REASON, SCORE, USER
 from engine.settings import Section
 
 Array = NDArray[Any]
@@ -32,6 +32,7 @@ class _Sample:
     A column of `said` is a product with a polarity, row c of `thoughts`: products are pushed down
     as well as up. `places` (accounts, products) are rows of unit length: opinions with their sign,
     weighed by how rare it is to have one on that product; `said @ turn` before it got its length.
+    `around` (columns,) are the accounts that were there while the product was.
     """
 
     users: pl.Series
@@ -39,14 +40,16 @@ class _Sample:
     said: sparse.csr_array
     turn: sparse.csr_array
     places: sparse.csr_array
+    around: Array
 
 
 @dataclass(frozen=True)
 class _Shared:
     """One entry for each opinion of an account: how far its neighbours share it.
 
-    `surprise` is n KL(share || rate) in nats, n the neighbours: what the share says against
-    drawing neighbours at random (Chernoff's exponent). `lead` is how far that stands out from
+    `surprise` is n KL(share || rate) in nats, n the neighbours and rate that among the accounts
+    that were there in the product's time: what the share says against drawing neighbours at random
+    of these (Chernoff's exponent). `lead` is how far that stands out from
     what is next among the account's opinions. `likeness` runs along the accounts.
     """
 
@@ -71,7 +74,9 @@ def find_profiles(
     Zamfir 2005, *Preventing shilling attacks in online recommender systems*), over opinions
     weighed by their rarity. Alike alone is no crime: where newcomers are shown one page, honest
     accounts are copies of each other. What honest neighbours do not have is one rare opinion that
-    nearly all of them share while the rest of what they share is what everybody likes. So an
+    nearly all of them share while the rest of what they share is what everybody likes. Rare is an
+    opinion that few hold of those who were there in its time, between the first and the last
+    opinion on its product: what was shown for an hour is no secret of those who came then. So an
     opinion is held to be pushed where most neighbours share it, where it says far more against
     chance than whatever else they share, and where a good part of all who hold it are such
     accounts (target item analysis: Zhou et al. 2015, *Shilling attacks detection in recommender
@@ -134,13 +139,15 @@ def _opinions(events: pl.LazyFrame, actions: Mapping[str, Mapping[str, Any]]) ->
     signs = {name: row[POLARITY] for name, row in actions.items() if row[POLARITY]}
     said = pl.col(ACTION).replace_strict(signs, return_dtype=pl.Int8).alias(POLARITY)
     chosen = pl.col(ACTION).is_in(list(signs)) & pl.col(PRODUCT).is_not_null()
-    return events.filter(chosen).select(USER, PRODUCT, said)
+    return events.filter(chosen).select(USER, PRODUCT, said, AT)
 
 
 def _enough(opinions: pl.LazyFrame, rules: Section) -> pl.DataFrame:
-    """Each opinion once, of accounts that have enough of them to show a pattern."""
+    """Each opinion once, when first held, of accounts with enough of them to show a pattern."""
     several = pl.len().over(USER) >= rules.opinions
-    return opinions.unique().collect().filter(several)
+    return (
+        opinions.group_by(USER, PRODUCT, POLARITY).agg(pl.col(AT).min()).collect().filter(several)
+    )
 
 
 def _draw(opinions: pl.LazyFrame, rules: Section, seed: int) -> _Sample | None:
@@ -157,7 +164,20 @@ def _draw(opinions: pl.LazyFrame, rules: Section, seed: int) -> _Sample | None:
     thoughts = here.select(PRODUCT, POLARITY).unique().sort(PRODUCT, POLARITY)
     said = _matrix(here, users, thoughts)
     turn = _turn(said, thoughts)
-    return _Sample(users, thoughts, said, turn, _unit(said @ turn))
+    return _Sample(users, thoughts, said, turn, _unit(said @ turn), _around(here, thoughts))
+
+
+def _around(opinions: pl.DataFrame, thoughts: pl.DataFrame) -> Array:
+    """Of each thought the accounts whose first to last opinion meets that of its product."""
+    ends = (pl.col(AT).min().alias("first"), pl.col(AT).max().alias("last"))
+    accounts = opinions.group_by(USER).agg(ends)
+    times = thoughts.join(
+        opinions.group_by(PRODUCT).agg(ends), on=PRODUCT, how="left", maintain_order="left"
+    )
+    came = accounts["first"].sort().search_sorted(times["last"], side="right").to_numpy()
+    gone = accounts["last"].sort().search_sorted(times["first"], side="left").to_numpy()
+    around: Array = came.astype(np.int64) - gone.astype(np.int64)
+    return around
 
 
 def _matrix(opinions: pl.DataFrame, users: pl.Series, thoughts: pl.DataFrame) -> sparse.csr_array:
@@ -209,7 +229,7 @@ def _share(sample: _Sample, neighbours: int) -> _Shared:
     found = sparse.csr_array(sparse.vstack(counts))
     row = np.repeat(np.arange(sample.users.len()), np.diff(found.indptr))
     share = (found.data - 1).astype(np.float64) / neighbours
-    rate = np.bincount(sample.said.indices, minlength=found.shape[1]) / sample.users.len()
+    rate = np.bincount(sample.said.indices, minlength=found.shape[1]) / sample.around
     surprise = neighbours * _divergence(share, rate[found.indices])
     lead = _lead(row, surprise, sample.users.len())
     return _Shared(row, found.indices, share, surprise, lead, np.concatenate(likeness))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from scipy.stats import rankdata
 
 from engine import settings
-from engine.frames import ACTION, PRODUCT, USER
+from engine.frames import ACTION, AT, PRODUCT, USER
 from engine.settings import Section
 from engine.signals.profiles import find_profiles, score_profiles
 from tests.worlds import small, tiny
@@ -25,7 +26,7 @@ MADE = "made-"
 @cache
 def honest() -> pl.DataFrame:
     """2,000 people and 400 products, most of them rare: 80,000 acts."""
-    return simulate(2_000, 400, events=80_000, seed=3).events.select(USER, PRODUCT, ACTION)
+    return simulate(2_000, 400, events=80_000, seed=3).events.select(USER, PRODUCT, ACTION, AT)
 
 
 @cache
@@ -38,12 +39,16 @@ def by_likes() -> pl.DataFrame:
 def attacked(
     share: float, fillers: int, popular: int, *, action: str = "like", seed: int = 0
 ) -> pl.DataFrame:
-    """So many more accounts: each likes fillers drawn from the popular, and acts on one target."""
+    """So many more accounts: each likes fillers drawn from the popular, and acts on one target.
+
+    They act at moments at which honest people act.
+    """
     rng = np.random.default_rng(seed)
     ranked = by_likes()[PRODUCT]
     target = ranked[int(ranked.len() * 0.8)]
+    moments = honest()[AT].to_list()
     rows = [
-        (f"{MADE}{account:04}", product, act)
+        (f"{MADE}{account:04}", product, act, moments[rng.integers(len(moments))])
         for account in range(int(share * 2_000))
         for product, act in [
             *((each, "like") for each in rng.choice(ranked[:popular], fillers, replace=False)),
@@ -118,13 +123,37 @@ def test_copies_of_each_other_that_push_nothing_are_left_alone():
     """Newcomers who were all shown one page: the same popular products, nothing else."""
     page = by_likes()[PRODUCT][:30]
     names = pl.DataFrame({USER: [f"{MADE}{number}" for number in range(60)]})
-    copies = names.join(page.to_frame(), how="cross").with_columns(pl.lit("like").alias(ACTION))
+    copies = names.join(page.to_frame(), how="cross").with_columns(
+        pl.lit("like").alias(ACTION), pl.lit(honest()[AT][0]).alias(AT)
+    )
     assert find(pl.concat([honest(), copies.select(honest().columns)])).is_empty()
+
+
+@pytest.mark.parametrize("hours", [2, 1_000_000])
+def test_what_was_shown_for_two_hours_is_no_secret_of_those_who_came_then(hours):
+    """120 come first of all and see one page and one more product; half like nearly all of it.
+
+    Had the product been around for as long as everybody else, liking it would be a pattern.
+    """
+    rng = np.random.default_rng(4)
+    page, early = by_likes()[PRODUCT][:30], "early"
+    before, after = honest()[AT].min(), honest()[AT].max()
+    rows = [
+        (f"{MADE}{person:03}", product, "like", before - timedelta(minutes=int(rng.integers(120))))
+        for person in range(120)
+        for product, chance in [*((each, 0.9 - 0.5 * (person % 2)) for each in page), (early, 0.6)]
+        if rng.random() < chance
+    ]
+    if hours > 2:
+        rows.append((honest()[USER].mode().sort()[0], early, "dislike", after))
+    world = pl.concat([honest(), pl.DataFrame(rows, honest().schema, orient="row")])
+    assert find(world).is_empty() == (hours == 2)
 
 
 def test_one_opinion_given_again_and_again_is_no_pattern():
     rare = by_likes()[PRODUCT][-1]
-    rows = [(f"{MADE}{number}", rare, "like") for number in range(40) for _ in range(20)]
+    at = honest()[AT][0]
+    rows = [(f"{MADE}{number}", rare, "like", at) for number in range(40) for _ in range(20)]
     fans = pl.DataFrame(rows, honest().schema, orient="row")
     assert find(pl.concat([honest(), fans])).is_empty()
 
