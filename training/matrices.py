@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from engine.errors import NothingToLearn, counted
-from engine.frames import EVIDENCE, GRADE, POLARITY, PRODUCT, USER
+from engine.frames import EVIDENCE, FIRST_AT, GRADE, POLARITY, PRODUCT, USER
 
 Array = NDArray[Any]
 
@@ -41,8 +41,9 @@ class Passed:
 class Pairs:
     """Who acted on what. Row u of every matrix is `users[u]`, column p is `products[p]`.
 
-    `rows`, `columns`, `polarity` and `weight` run along the pairs, sorted by (row, column), each
-    pair once. `weight` is positive, 1 on average over the pairs that have a polarity. `kept` is
+    `rows`, `columns`, `polarity`, `weight` and `at` run along the pairs, sorted by (row, column),
+    each pair once. `weight` is positive, 1 on average over the pairs that have a polarity. `at` is
+    the moment of the user's first act on the product, microseconds since 1970. `kept` is
     the part of all pairs that is here: counts are divided by it, so that a model of 80 % of the
     pairs speaks of the same activity as a model of all. `passed` are no pairs: they count in
     `verdicts` alone.
@@ -54,6 +55,7 @@ class Pairs:
     columns: Array
     polarity: Array
     weight: Array
+    at: Array
     kept: float = 1.0
     passed: Passed = field(default_factory=Passed)
 
@@ -69,6 +71,7 @@ class Pairs:
             columns=self.columns[mask],
             polarity=self.polarity[mask],
             weight=self.weight[mask],
+            at=self.at[mask],
             kept=kept,
         )
 
@@ -151,7 +154,8 @@ def pair_up(
     opinion = (polarity != 0) & (strength > 0)
     mean = strength[opinion].mean() if opinion.any() else 1.0
     weight[opinion] = np.clip(strength[opinion] / mean, 1e-3, 10.0)
-    return Pairs(users, ids, rows[order], columns[order], polarity, weight)
+    at = evidence[FIRST_AT].to_physical().to_numpy()[order]
+    return Pairs(users, ids, rows[order], columns[order], polarity, weight, at)
 
 
 def _numbers(values: pl.Series, ids: pl.Series) -> Array:

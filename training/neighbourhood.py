@@ -9,6 +9,9 @@ matter; with X = U Σ Vᵀ the rest is U Σ³/(Σ² + λ) Vᵀ, each column divi
 λ Q_pp = 1 − Σ_k v_pk² σ_k² / (σ_k² + λ). Cut at a rank this is EASE with a smoother spectrum, and
 exact at full rank. Rows and columns are divided by powers of their counts before, and multiplied
 again after (as in Paudel et al. 2017 for random walks), which tempers the popular and the busy.
+
+The same from the other side: with users in the place of products a user is scored by what those
+like who are like them.
 """
 
 from __future__ import annotations
@@ -69,6 +72,42 @@ def fit_neighbourhood(
         (left * row_scale[:, None]).astype(np.float32),
         (weights * column_scale[:, None]).astype(np.float32),
         (right / values / column_scale[:, None]).astype(np.float32),
+    )
+
+
+def fit_lookalikes(
+    likes: sparse.csr_array, *, rank: int, ridge: float, product_power: float, seed: int
+) -> Neighbourhood:
+    """The neighbourhood of users: EASE on the transpose, of users compared by cosine.
+
+    Rows of the likes, columns tempered by `product_power`, are brought to length 1; with
+    Y = U Σ Vᵀ of these, B = U Σ²/(Σ² + λ) Uᵀ takes the likes of others, and each user's row is
+    divided by its leverage 1 − Σ_k u_k² σ_k² / (σ_k² + λ), so that nobody predicts themselves. The
+    lengths are multiplied again. A newcomer has no leverage: `folding` is exact for them.
+    Likes without entries give zeros of width 1.
+
+    Args:
+        likes: (users, products) float32, entries above 0.
+        rank: of the spectrum that is kept; less where the matrix has less.
+        ridge: λ, where each user's own similarity is 1.
+        product_power: of the products' counts by which columns are tempered.
+        seed: of the randomised spectrum of large matrices.
+    """
+    users, products = likes.shape
+    if likes.nnz == 0:
+        empty = np.zeros((products, 1), np.float32)
+        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
+    column_scale = _tempered(likes, 0, product_power)
+    weighted = (likes @ sparse.diags_array(1 / column_scale)).tocsr()
+    length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel().astype(np.float64))
+    length = np.where(length > 0, length, 1.0)
+    left, values, right = spectrum((sparse.diags_array(1 / length) @ weighted).tocsr(), rank, seed)
+    shrink = values**2 / (values**2 + ridge)
+    leverage = 1 - (left**2 * shrink).sum(1)
+    return Neighbourhood(
+        (left * shrink * (length / np.maximum(leverage, 1e-3))[:, None]).astype(np.float32),
+        (likes.T @ left).astype(np.float32),
+        (right * (shrink / values) / column_scale[:, None]).astype(np.float32),
     )
 
 

@@ -14,16 +14,16 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from engine.interests.folding import PRESENCE
 from training.compute import Task
 from training.matrices import Pairs
-from training.neighbourhood import fit_neighbourhood, spectrum
+from training.neighbourhood import fit_lookalikes, fit_neighbourhood, spectrum
+from training.presence import fit_presence
 from training.recipe import Recipe
 
 Array = NDArray[Any]
 
 NEIGHBOURHOODS = ("likes", "seen", "opinion", "lookalike")
-COSINE = (0.5, 0.0)
-"""Powers under which a neighbourhood compares users by the cosine of their likes."""
 MOST_FRIENDS_LIKES = 50_000_000
 """Beyond so many likes of friends, one counted for each friend who has it, ties are drawn."""
 
@@ -41,13 +41,14 @@ class Features:
 class Part:
     """`users @ products.T` scores pairs. `folding` takes acts to a user's row, where that is exact.
 
-    `fitted` holds LightFM objects by name, kept for warm starts.
+    Of presence it is one row, that of an act at the end. `fitted` holds LightFM objects by name,
+    kept for warm starts.
     """
 
     name: str
     users: Array  # (users, width) float32
     products: Array  # (products, width) float32
-    folding: Array | None = None  # (products, width) float32
+    folding: Array | None = None  # (products, width) float32; of presence (width,)
     fitted: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -61,7 +62,8 @@ def plan_parts(
 ) -> list[Task]:
     """The fits that a recipe asks for, longest first.
 
-    What cannot teach is left out: opinions without a dislike, and seen pairs that are all likes.
+    What cannot teach is left out: opinions without a dislike, seen pairs that are all likes, and
+    presence where all acts share one moment.
     Attributes make LightFM several times slower, so of WARP's copies the first alone has them.
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
@@ -82,6 +84,8 @@ def plan_parts(
     ]
     if features.ties is not None:
         tasks.append((fit_ties, {**shared, "ties": features.ties}))
+    if pairs.at.min() < pairs.at.max():
+        tasks.append((fit_part_presence, {"pairs": pairs, "recipe": recipe}))
     return tasks
 
 
@@ -261,22 +265,19 @@ def _forget_strangers(model: Any, side: str, taught: Array, count: int) -> None:
 
 
 def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
-    """The linear neighbourhood of likes, of what was seen, or of likes against dislikes.
+    """The linear neighbourhood of likes, of what was seen, of likes against dislikes, or of users.
 
-    What campaigns showed in vain counts among the dislikes, at its weight. `lookalike` is that of
-    likes once more, with users compared by cosine and smoothed strongly: who is like those who
-    like the product.
+    What campaigns showed in vain counts among the dislikes, at its weight. `lookalike` is the
+    neighbourhood of users: who is like those who like the product.
     """
     settings = recipe["neighbourhood"]
-    matrix = {"seen": lambda: pairs.seen, "opinion": lambda: pairs.verdicts}
-    powers = COSINE if kind == "lookalike" else (settings.user_power, settings.product_power)
-    found = fit_neighbourhood(
-        matrix.get(kind, lambda: pairs.likes)(),
-        rank=settings.rank,
-        ridge=getattr(settings, f"{kind}_ridge"),
-        powers=powers,
-        seed=seed,
-    )
+    chosen = {"rank": settings.rank, "ridge": getattr(settings, f"{kind}_ridge"), "seed": seed}
+    if kind == "lookalike":
+        found = fit_lookalikes(pairs.likes, product_power=settings.product_power, **chosen)
+    else:
+        matrix = {"likes": pairs.likes, "seen": pairs.seen, "opinion": pairs.verdicts}[kind]
+        powers = (settings.user_power, settings.product_power)
+        found = fit_neighbourhood(matrix, powers=powers, **chosen)
     return Part(kind, found.users, found.products, folding=found.folding)
 
 
@@ -313,3 +314,12 @@ def _thinned(ties: sparse.csr_array, likes: sparse.csr_array, seed: int) -> spar
     chosen = np.random.default_rng([seed, 31]).random(kept.nnz) < share
     rows, columns = (numbers[chosen] for numbers in kept.coords)
     return sparse.csr_array((kept.data[chosen], (rows, columns)), shape=ties.shape)
+
+
+def fit_part_presence(pairs: Pairs, recipe: Recipe) -> Part:
+    """How present a product was while a user was acting: what people could come upon."""
+    settings = recipe["presence"]
+    found = fit_presence(
+        pairs, bins=settings.bins, smoothing=settings.smoothing, rank=settings.rank
+    )
+    return Part(PRESENCE, found.users, found.products, folding=found.latest)

@@ -20,7 +20,7 @@ from engine import settings as configs
 from engine.audiences.build import Learned as Known
 from engine.audiences.build import SegmentParts, build_segments
 from engine.audiences.standing import Echo
-from engine.interests.folding import BRIDGED, PARTS, fit_bridge
+from engine.interests.folding import BRIDGED, PARTS, PRESENCE, fit_bridge
 from engine.store.artefacts import Model, Seen, Segments
 from engine.store.home import Home
 from training.assemble import user_weights
@@ -106,13 +106,13 @@ def _segments(
 
 
 def tastes(learned: Learned) -> Array:
-    """(users, width) float32: embeddings less what follows from how much somebody does.
+    """(users, width) float32: embeddings less what follows from how much somebody does, and when.
 
-    Each column's regression on activity and its square is taken away, so that communities are
-    people who like the same, not people who do as much.
+    Each column's regression on activity and its square is taken away, and presence is left out, so
+    that communities are people who like the same, not people who do as much or at the same time.
     """
     stack = learned.stack
-    width = sum(part.users.shape[1] for part in stack.parts)
+    width = sum(part.users.shape[1] for part in stack.parts if part.name != PRESENCE)
     plain, busy = learned.scorer.embeddings[:, :width], stack.sides.activity
     known = np.column_stack([np.ones_like(busy), busy, busy**2]).astype(np.float32)
     effect = np.linalg.lstsq(known.T @ known, known.T @ plain, rcond=None)[0]

@@ -47,6 +47,7 @@ SECTION_OF = {
     "opinion": "neighbourhood",
     "lookalike": "neighbourhood",
     "ties": "neighbourhood",
+    "presence": "presence",
 }
 ENDLESS = 100_000
 """Trials, where only time ends a study."""
@@ -128,7 +129,7 @@ def _scores_of(part: Part) -> Callable[[int], Any]:
 
 def _key(task: Any, recipe: Recipe) -> str:
     work, arguments = task
-    name = arguments.get("kind", work.__name__.removeprefix("fit_"))
+    name = arguments.get("kind", work.__name__.removeprefix("fit_").removeprefix("part_"))
     values = dict(recipe[SECTION_OF[name]].values)
     if SECTION_OF[name] == "neighbourhood":
         own = f"{name}_ridge"

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from engine import settings as configs
 from engine.errors import NothingToLearn
-from engine.frames import ACTION, AT, POLARITY, PRODUCT, USER, VALUE
+from engine.frames import ACTION, AT, FIRST_AT, POLARITY, PRODUCT, USER, VALUE
 from engine.operations.consent import consented
 from engine.operations.integrity import hold_out
 from engine.operations.showings import acts_and_showings
@@ -122,7 +122,8 @@ def _held(later: pl.DataFrame, learned: Pairs) -> Pairs:
     rows, columns = (found[name].to_numpy().astype("int64") for name in ("row", "column"))
     polarity = found[POLARITY].to_numpy()
     weight = learned.weight[:1].repeat(len(rows))
-    return Pairs(learned.users, learned.products, rows, columns, polarity, weight)
+    at = found[FIRST_AT].to_physical().to_numpy()
+    return Pairs(learned.users, learned.products, rows, columns, polarity, weight, at)
 
 
 def changed(actions: Table, recipe: Recipe, changes: dict[str, Scalar]) -> tuple[Table, Recipe]:
@@ -207,7 +208,7 @@ def _cut(events: pl.DataFrame, cut: datetime, end: datetime, actions: Table) -> 
     known = before.select(USER, PRODUCT).unique()
     held = (
         weigh_events(later.lazy(), actions=actions, now=end, distinct=True)
-        .select(USER, PRODUCT, POLARITY)
+        .select(USER, PRODUCT, POLARITY, FIRST_AT)
         .collect()
         .join(known, on=[USER, PRODUCT], how="anti")
     )

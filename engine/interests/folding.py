@@ -5,13 +5,15 @@ Never: a change of the model, and never a user of the model again.
 
 The neighbourhoods fold in exactly: a user's row is their acts times a matrix. What LightFM knows
 of a user is predicted by ridge regression from the mean embeddings of the products they liked and
-disliked and from their counts, learned over the users of the training.
+disliked and from their counts, learned over the users of the training. Who comes after training
+counts as present at its end.
 
 The arrays: `columns` (parts, 2) first and last column of each part among the embeddings, in the
 order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion`, `lookalike`
-(products, width); `bridge_products` (products, w) and `bridge` (2 w + 3, LightFM's columns);
-`activity` mean, deviation and whether embeddings are repeated times activity; `bends`;
-`interest_terms` and `probability_terms` the weights of `user_features`, then that of activity.
+(products, width); `presence` (width,) the row of one act at the end; `bridge_products`
+(products, w) and `bridge` (2 w + 3, LightFM's columns); `activity` mean, deviation and whether
+embeddings are repeated times activity; `bends`; `interest_terms` and `probability_terms` the
+weights of `user_features`, then that of activity.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from engine.interests.activity import activity, user_features
 Array = NDArray[Any]
 Acts = sparse.csr_array
 
-PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties")
+PRESENCE = "presence"
+PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties", PRESENCE)
+"""In the order of `columns`; models from before the last ones have fewer columns."""
 BRIDGED = ("warp", "logistic")
 
 
@@ -51,9 +55,12 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
     plain = np.zeros((likes.shape[0], int(columns.max())), np.float32)
     # nobody's ties are known on arrival: those columns stay zero
     acts = {"likes": likes, "seen": seen, "opinion": likes - dislikes, "lookalike": likes}
-    for name, (start, stop) in zip(PARTS, columns, strict=True):
+    for name, (start, stop) in zip(PARTS, columns, strict=False):
         if start >= 0 and name in acts:
             plain[:, start:stop] = acts[name] @ folding[name]
+        elif start >= 0 and name == PRESENCE:
+            number = np.asarray(seen.sum(1)).ravel()[:, None]
+            plain[:, start:stop] = np.sqrt(number) * folding[name]
     plain[:, _bridged(columns)] = (
         bridge_inputs(folding["bridge_products"], likes, dislikes) @ (folding["bridge"])
     )
@@ -74,7 +81,7 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
 
 
 def _bridged(columns: Array) -> Array:
-    spans = dict(zip(PARTS, columns, strict=True))
+    spans = dict(zip(PARTS, columns, strict=False))
     return np.concatenate([np.arange(*spans[name]) for name in BRIDGED if spans[name][0] >= 0])
 
 

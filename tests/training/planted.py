@@ -40,8 +40,13 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(settings.load("models/stack", Path("nowhere"))).changed(QUICK | dotted)
 
 
-def pairs_of(opinions: np.ndarray, weight: np.ndarray | None = None) -> Pairs:
-    """Pairs from a dense matrix: 1 liked, -1 disliked, 2 only seen, 0 no pair."""
+def pairs_of(
+    opinions: np.ndarray, weight: np.ndarray | None = None, at: np.ndarray | None = None
+) -> Pairs:
+    """Pairs from a dense matrix: 1 liked, -1 disliked, 2 only seen, 0 no pair.
+
+    `weight` and `at` are dense, too; missing, all weigh 1 and all acts share one moment.
+    """
     rows, columns = np.nonzero(opinions)
     polarity = opinions[rows, columns].astype(np.int8)
     polarity[polarity == 2] = 0
@@ -52,6 +57,7 @@ def pairs_of(opinions: np.ndarray, weight: np.ndarray | None = None) -> Pairs:
         columns,
         polarity,
         np.ones(rows.size, np.float32) if weight is None else weight[rows, columns],
+        np.zeros(rows.size, np.int64) if at is None else at[rows, columns],
     )
 
 

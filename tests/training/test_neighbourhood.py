@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from training import neighbourhood
-from training.neighbourhood import fit_neighbourhood, spectrum
+from training.neighbourhood import fit_lookalikes, fit_neighbourhood, spectrum
 
 
 def planted(users: int = 40, products: int = 12, seed: int = 0) -> np.ndarray:
@@ -67,6 +67,53 @@ def test_powers_divide_before_and_multiply_after():
     found = fit(matrix, powers=(0.5, 0.25))
     without = matrix == 0
     assert (found.users @ found.products.T)[without] == pytest.approx(scores[without], abs=1e-4)
+
+
+def lookalikes(matrix, *, rank=1000, ridge=3.0, product_power=0.25):
+    return fit_lookalikes(
+        sparse.csr_array(matrix), rank=rank, ridge=ridge, product_power=product_power, seed=0
+    )
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)])
+@pytest.mark.parametrize("power", [0.0, 0.25])
+def test_lookalikes_are_ease_over_users_compared_by_cosine(shape, power):
+    matrix = planted(*shape).astype(np.float64)
+    weighted = matrix / np.maximum(matrix.sum(0), 1.0) ** power
+    length = np.linalg.norm(weighted, axis=1, keepdims=True)
+    length[length == 0] = 1
+    inverse = np.linalg.inv((weighted / length) @ (weighted / length).T + 3.0 * np.eye(shape[0]))
+    others = -inverse / np.diag(inverse)[:, None]
+    np.fill_diagonal(others, 0)
+    found = lookalikes(matrix.astype(np.float32), product_power=power)
+    without = matrix == 0
+    assert (found.users @ found.products.T)[without] == pytest.approx(
+        (length * (others @ matrix))[without], abs=1e-4
+    )
+
+
+def test_a_newcomer_is_scored_by_those_like_them():
+    """Somebody with another's likes is ranked as that one would be, had they not been asked."""
+    matrix = planted(60, 15)
+    found = lookalikes(matrix[1:], rank=1000)
+    weighted = matrix / np.maximum(matrix[1:].sum(0), 1.0) ** 0.25
+    unit = weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)
+    expected = unit[0] @ unit[1:].T
+    inverse = np.linalg.inv(unit[1:] @ unit[1:].T + 3.0 * np.eye(59))
+    expected = np.linalg.norm(weighted[0]) * (expected @ inverse @ matrix[1:])
+    assert matrix[0] @ found.folding @ found.products.T == pytest.approx(expected, abs=1e-4)
+
+
+def test_lookalikes_of_nobody_are_zeros():
+    found = lookalikes(np.zeros((5, 3), np.float32))
+    assert found.users.shape == (5, 1)
+    assert not any(array.any() for array in (found.users, found.products, found.folding))
+
+
+def test_who_likes_nothing_has_no_lookalikes():
+    matrix = planted()
+    matrix[3] = 0
+    assert lookalikes(matrix).users[3] == pytest.approx(np.zeros(12), abs=1e-9)
 
 
 def test_a_matrix_without_entries_gives_zeros():

@@ -140,7 +140,7 @@ def test_rows_are_matched_by_id_not_by_number():
     assert not np.ptp(warm[:50], axis=0).any()
 
 
-PAIR_ARRAYS = ("rows", "columns", "polarity", "weight")
+PAIR_ARRAYS = ("rows", "columns", "polarity", "weight", "at")
 
 
 def test_another_width_starts_cold():

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from engine.audiences.scores import logits
 from engine.frames import EVENTS
-from engine.interests.folding import PARTS, Folded, bridge_inputs, fit_bridge, fold_in
+from engine.interests.folding import PARTS, PRESENCE, Folded, bridge_inputs, fit_bridge, fold_in
 from engine.settings import load_rows
 from engine.signals.evidence import weigh_events
 from engine.store.artefacts import Model, open_model
@@ -74,6 +74,29 @@ def test_neighbourhoods_fold_in_exactly_where_all_acts_weigh_alike(model, folded
         if start >= 0 and name in ("likes", "seen", "opinion"):
             ours, theirs = folded.embeddings[:, start:stop], model.embeddings[:, start:stop]
             assert np.abs(ours - theirs).max() < 0.01 * np.abs(theirs).max(), name
+
+
+def test_who_comes_later_counts_as_present_at_the_end(model):
+    """Their acts, however many, lie where the last acts of the training lie."""
+    start, stop = model.folding["columns"][PARTS.index(PRESENCE)]
+    opinions = np.zeros((2, OPINIONS.shape[1]), int)
+    opinions[0, 0], opinions[1, [0, 1, 2, 3]] = 1, 1
+    found = fold_in(model.folding, **acts_of(opinions)).embeddings[:, start:stop]
+    assert found[1] == pytest.approx(2 * found[0], rel=1e-4)
+    last = np.sqrt((OPINIONS[-1] != 0).sum()) * found[0]  # acts come a minute apart, user by user
+    assert last == pytest.approx(model.embeddings[-1, start:stop], rel=1e-3, abs=1e-3)
+
+
+def test_a_model_from_before_presence_folds_in_as_it_did(model):
+    start, stop = model.folding["columns"][PARTS.index(PRESENCE)]
+    before = {**model.folding, "columns": model.folding["columns"][:-1]}
+    width = int(before["columns"].max())
+    assert stop > width == start
+    repeated = before["activity"][2]
+    kept = np.r_[:width, stop : stop + width] if repeated else np.r_[:width]
+    before["balance"] = before["balance"][kept]
+    ours = fold_in(before, **acts_of(OPINIONS)).embeddings
+    assert ours == pytest.approx(fold_in(model.folding, **acts_of(OPINIONS)).embeddings[:, kept])
 
 
 def test_terms_of_a_folded_user_are_those_of_the_model(model, folded):
