@@ -6,7 +6,7 @@ Never: LightFM's `predict`, whose user biases make users incomparable under WARP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from training.matrices import Pairs
 from training.neighbourhood import fit_lookalikes, fit_neighbourhood, spectrum
 from training.presence import fit_presence
 from training.recipe import Recipe
+from training.sessions import cut_sessions
 
 Array = NDArray[Any]
 
-NEIGHBOURHOODS = ("likes", "seen", "opinion", "lookalike")
+NEIGHBOURHOODS = ("likes", "seen", "opinion", "lookalike", "sessions")
 MOST_FRIENDS_LIKES = 50_000_000
 """Beyond so many likes of friends, one counted for each friend who has it, ties are drawn."""
 
@@ -63,7 +64,7 @@ def plan_parts(
     """The fits that a recipe asks for, longest first.
 
     What cannot teach is left out: opinions without a dislike, seen pairs that are all likes, and
-    presence where all acts share one moment.
+    sessions and presence where all acts share one moment.
     Attributes make LightFM several times slower, so of WARP's copies the first alone has them.
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
@@ -76,7 +77,14 @@ def plan_parts(
     if opinions:
         tasks.append((fit_logistic, fits))
     tasks += [(fit_warp, {**plain, "copy": copy}) for copy in range(1, _copies(recipe))]
-    wanted = {"likes": True, "seen": indifferent, "opinion": opinions, "lookalike": True}
+    timed = bool(pairs.at.min() < pairs.at.max())
+    wanted = {
+        "likes": True,
+        "seen": indifferent,
+        "opinion": opinions,
+        "lookalike": True,
+        "sessions": timed,
+    }
     tasks += [
         (fit_part_neighbourhood, {**shared, "kind": kind})
         for kind in NEIGHBOURHOODS
@@ -84,7 +92,7 @@ def plan_parts(
     ]
     if features.ties is not None:
         tasks.append((fit_ties, {**shared, "ties": features.ties}))
-    if pairs.at.min() < pairs.at.max():
+    if timed:
         tasks.append((fit_part_presence, {"pairs": pairs, "recipe": recipe}))
     return tasks
 
@@ -265,18 +273,23 @@ def _forget_strangers(model: Any, side: str, taught: Array, count: int) -> None:
 
 
 def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -> Part:
-    """The linear neighbourhood of likes, of what was seen, of likes against dislikes, or of users.
+    """A linear neighbourhood: of likes, what was seen, likes against dislikes, users, sessions.
 
     What campaigns showed in vain counts among the dislikes, at its weight. `lookalike` is the
-    neighbourhood of users: who is like those who like the product.
+    neighbourhood of users: who is like those who like the product. That of sessions is learned from
+    what people act on in one go, and applied to all that a user acted on.
     """
     settings = recipe["neighbourhood"]
     chosen = {"rank": settings.rank, "ridge": getattr(settings, f"{kind}_ridge"), "seed": seed}
+    powers = (settings.user_power, settings.product_power)
     if kind == "lookalike":
         found = fit_lookalikes(pairs.likes, product_power=settings.product_power, **chosen)
+    elif kind == "sessions":
+        cut = cut_sessions(pairs, acts=settings.session_acts, minutes=settings.session_minutes)
+        found = fit_neighbourhood(cut, powers=powers, **chosen)
+        found = replace(found, users=(pairs.seen @ found.folding).astype(np.float32))
     else:
         matrix = {"likes": pairs.likes, "seen": pairs.seen, "opinion": pairs.verdicts}[kind]
-        powers = (settings.user_power, settings.product_power)
         found = fit_neighbourhood(matrix, powers=powers, **chosen)
     return Part(kind, found.users, found.products, folding=found.folding)
 

@@ -112,8 +112,9 @@ def tastes(learned: Learned) -> Array:
     that communities are people who like the same, not people who do as much or at the same time.
     """
     stack = learned.stack
-    width = sum(part.users.shape[1] for part in stack.parts if part.name != PRESENCE)
-    plain, busy = learned.scorer.embeddings[:, :width], stack.sides.activity
+    kept = [np.full(part.users.shape[1], part.name != PRESENCE) for part in stack.parts]
+    columns = np.flatnonzero(np.concatenate(kept))
+    plain, busy = learned.scorer.embeddings[:, columns], stack.sides.activity
     known = np.column_stack([np.ones_like(busy), busy, busy**2]).astype(np.float32)
     effect = np.linalg.lstsq(known.T @ known, known.T @ plain, rcond=None)[0]
     found: Array = plain - known @ effect

@@ -46,6 +46,7 @@ SECTION_OF = {
     "seen": "neighbourhood",
     "opinion": "neighbourhood",
     "lookalike": "neighbourhood",
+    "sessions": "neighbourhood",
     "ties": "neighbourhood",
     "presence": "presence",
 }

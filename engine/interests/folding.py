@@ -9,8 +9,8 @@ disliked and from their counts, learned over the users of the training. Who come
 counts as present at its end.
 
 The arrays: `columns` (parts, 2) first and last column of each part among the embeddings, in the
-order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion`, `lookalike`
-(products, width); `presence` (width,) the row of one act at the end; `bridge_products`
+order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion`, `lookalike`,
+`sessions` (products, width); `presence` (width,) the row of one act at the end; `bridge_products`
 (products, w) and `bridge` (2 w + 3, LightFM's columns); `activity` mean, deviation and whether
 embeddings are repeated times activity; `bends`; `interest_terms` and `probability_terms` the
 weights of `user_features`, then that of activity.
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 Acts = sparse.csr_array
 
 PRESENCE = "presence"
-PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties", PRESENCE)
+PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties", PRESENCE, "sessions")
 """In the order of `columns`; models from before the last ones have fewer columns."""
 BRIDGED = ("warp", "logistic")
 
@@ -54,7 +54,13 @@ def fold_in(folding: dict[str, Array], *, likes: Acts, dislikes: Acts, seen: Act
     columns = folding["columns"]
     plain = np.zeros((likes.shape[0], int(columns.max())), np.float32)
     # nobody's ties are known on arrival: those columns stay zero
-    acts = {"likes": likes, "seen": seen, "opinion": likes - dislikes, "lookalike": likes}
+    acts = {
+        "likes": likes,
+        "seen": seen,
+        "opinion": likes - dislikes,
+        "lookalike": likes,
+        "sessions": seen,
+    }
     for name, (start, stop) in zip(PARTS, columns, strict=False):
         if start >= 0 and name in acts:
             plain[:, start:stop] = acts[name] @ folding[name]

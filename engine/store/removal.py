@@ -20,7 +20,7 @@ from engine.store.carriers import without_people
 
 Array = NDArray[Any]
 PRODUCT_ROW = "product"
-OF_PRODUCTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "bridge_products")
+OF_PRODUCTS = ("likes", "seen", "opinion", "lookalike", "sessions", "bridge_products")
 """Arrays of folding that have a row for each product."""
 GONE = "(erased)"
 """In words, in the place of an id that was taken out."""

@@ -1,0 +1,105 @@
+"""Acts cut into stretches, and what the neighbourhood of these finds that whole lives hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.training.planted import pairs_of, recipe
+from training.evaluate import auc
+from training.matrices import Pairs, set_aside
+from training.parts import fit_part_neighbourhood
+from training.sessions import MINUTE, cut_sessions
+
+
+def acts(moments: list[list[float | None]]) -> Pairs:
+    """Users × products: the minute of the act, None where there is none."""
+    table = np.array([[np.nan if at is None else at for at in row] for row in moments], float)
+    return pairs_of(
+        np.where(np.isnan(table), 0, 1), at=(np.nan_to_num(table) * MINUTE).astype(np.int64)
+    )
+
+
+def cut(pairs: Pairs, *, acts: int = 100, minutes: float = 30) -> list[set[int]]:
+    """The stretches of the first cut, as sets of products."""
+    found = cut_sessions(pairs, acts=acts, minutes=minutes)
+    stretches = [set(found.indices[a:b]) for a, b in zip(found.indptr, found.indptr[1:])]  # noqa: B905
+    total, kept = 0, []
+    for stretch in stretches:
+        if total == len(pairs.rows):
+            break
+        kept.append(stretch)
+        total += len(stretch)
+    return kept
+
+
+def test_a_long_pause_and_another_user_end_a_stretch():
+    pairs = acts([[0, 10, 100, 31], [None, 101, None, 102]])
+    assert cut(pairs) == [{0, 1, 3}, {2}, {1, 3}]
+    assert cut(pairs, minutes=1000) == [{0, 1, 2, 3}, {1, 3}]
+    assert cut(pairs, minutes=0) == [{0}, {1}, {3}, {2}, {1}, {3}]
+
+
+def test_long_stretches_are_cut_in_the_order_of_moments():
+    pairs = acts([[5, 4, 3, 2, 1]])
+    assert cut(pairs, acts=2) == [{4, 3}, {2, 1}, {0}]
+    both = cut_sessions(pairs, acts=2, minutes=30)
+    shifted = [set(both.indices[a:b]) for a, b in zip(both.indptr[3:], both.indptr[4:])]  # noqa: B905
+    assert shifted == [{4}, {3, 2}, {1, 0}]
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.none(), st.integers(-500, 500)), min_size=4, max_size=4),
+        min_size=2,
+        max_size=6,
+    ).filter(lambda rows: any(at is not None for row in rows for at in row)),
+    st.integers(2, 6),
+    st.floats(0, 200),
+)
+def test_every_act_is_in_two_stretches_none_longer_than_asked(moments, most, minutes):
+    pairs = acts(moments)
+    found = cut_sessions(pairs, acts=most, minutes=minutes)
+    assert np.array_equal(
+        np.asarray(found.sum(0)).ravel(), 2 * np.bincount(pairs.columns, minlength=4)
+    )
+    lengths = np.diff(found.indptr)
+    assert 1 <= lengths.min() <= lengths.max() <= most
+
+
+def listed(seed: int = 0) -> tuple[Pairs, np.ndarray]:
+    """400 people who read through parts of lists: products of one list come one after another.
+
+    Each person opens 6 of 20 lists of 5 products, on days of their own, and acts on most of each.
+    """
+    random = np.random.default_rng(seed)
+    opened = np.argsort(random.random((400, 20)), axis=1) < 6
+    opinions = np.repeat(opened, 5, axis=1) & (random.random((400, 100)) < 0.7)
+    day = np.repeat(np.argsort(random.random((400, 20)), axis=1), 5, axis=1)
+    minute = day * 1440 + np.tile(np.arange(5), 20)
+    return pairs_of(opinions.astype(int), at=(minute * MINUTE).astype(np.int64)), opened
+
+
+@pytest.mark.parametrize("kind", ["sessions", "seen"])
+def test_what_is_listed_together_is_found_sooner_by_sessions_than_by_lives(kind):
+    pairs, _ = listed()
+    few = pairs.part(pairs.rows < 40, 1.0)  # with many people any neighbourhood finds the lists
+    learned, held = set_aside(few, 0.2, 0)
+    part = fit_part_neighbourhood(learned, recipe(), 0, kind)
+    said = part.users @ part.products.T
+    known = np.zeros(pairs.shape, bool)
+    known[few.rows, few.columns] = True
+    found = [
+        auc(said[user, held.columns[held.rows == user]], said[user, ~known[user]])
+        for user in range(40)
+        if (held.rows == user).any()
+    ]
+    assert (np.mean(found) > 0.9) == (kind == "sessions"), np.mean(found)
+
+
+def test_a_users_row_is_their_acts_times_the_folding():
+    pairs, _ = listed()
+    part = fit_part_neighbourhood(pairs, recipe(), 0, "sessions")
+    assert pairs.seen @ part.folding == pytest.approx(part.users, abs=1e-4)
