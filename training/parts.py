@@ -76,7 +76,7 @@ def plan_parts(
     tasks: list[Task] = [(fit_warp, {**fits, "copy": 0})]
     if opinions:
         tasks.append((fit_logistic, fits))
-    tasks += [(fit_warp, {**plain, "copy": copy}) for copy in range(1, _copies(recipe))]
+    tasks += [(fit_warp, {**plain, "copy": copy}) for copy in range(1, count_copies(pairs, recipe))]
     timed = bool(pairs.at.min() < pairs.at.max())
     wanted = {
         "likes": True,
@@ -97,8 +97,15 @@ def plan_parts(
     return tasks
 
 
-def _copies(recipe: Recipe) -> int:
-    return int(recipe["warp"].copies)
+def count_copies(pairs: Pairs, recipe: Recipe) -> int:
+    """How many copies of WARP are fitted: more where likes are few, which scatter most.
+
+    A part of the pairs gets as many as all of them.
+    """
+    settings = recipe["warp"]
+    likes = np.count_nonzero(pairs.polarity > 0) / pairs.kept
+    affordable = round(settings.copied_likes / max(likes, 1.0))
+    return int(min(settings.copies, max(settings.least_copies, affordable)))
 
 
 def merge_copies(parts: list[Part]) -> list[Part]:

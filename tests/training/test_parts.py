@@ -15,6 +15,7 @@ from training.matrices import Pairs, set_aside
 from training.parts import (
     Features,
     Part,
+    count_copies,
     fit_logistic,
     fit_part_neighbourhood,
     fit_ties,
@@ -218,6 +219,18 @@ def test_the_product_of_the_arrays_is_what_lightfm_says():
     rows, columns = (each.ravel().astype(np.int32) for each in np.indices((60, 10)))
     said = logistic.fitted["logistic"].predict(rows, columns)
     assert scores(logistic)[rows, columns] == pytest.approx(said, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("most", "affordable", "number"), [(8, 20, 8), (8, 5, 5), (8, 1, 3), (2, 20, 2), (2, 1, 2)]
+)
+def test_few_likes_get_more_copies(most, affordable, number):
+    """Out of three at least and `most`; as many as are affordable, of a part as of all."""
+    pairs = pairs_of(tasteful(60, 10))
+    likes = int((pairs.polarity > 0).sum())
+    made = recipe(warp__copies=most, warp__copied_likes=affordable * likes)
+    learned, _ = set_aside(pairs, 0.5, 0)
+    assert count_copies(pairs, made) == count_copies(learned, made) == number
 
 
 def test_copies_of_warp_differ_and_are_joined_into_their_mean():
