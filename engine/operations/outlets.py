@@ -19,7 +19,7 @@ from engine import settings
 from engine.operations.activity import count_activity
 from engine.operations.audiences import Audience, audience
 from engine.operations.lookup import product_row
-from engine.planning.calendars import choose_calendar
+from engine.planning.calendars import choose_calendar, known_country
 from engine.planning.channels import Question, Seen, fit_channels
 from engine.planning.timing import Team, hour_response, plan_schedule
 from engine.planning.weeks import BASIS, Ground, Placement
@@ -48,7 +48,7 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
     Past results of every campaign count, and where the product's audience was seen.
 
     Raises:
-        UnknownEntity: the product or a channel is not known.
+        UnknownEntity: the product, a channel or the country is not known.
         InvalidValue: the goal or the buyers are not known.
     """
     row = product_row(model, product_id)
@@ -58,7 +58,7 @@ def product_channels(home: Home, model: Model, product_id: str, wish: Wish) -> d
         goal=wish.goal,
         words=_words(model, row),
         buyers=wish.buyers,
-        country=wish.country or lives_in(model, people, countries)[0],
+        country=known_country(countries, wish.country) or lives_in(model, people, countries)[0],
         budget=wish.budget,
         channels=wish.channels,
     )

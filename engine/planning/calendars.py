@@ -114,15 +114,27 @@ def choose_calendar(
         UnknownEntity: the country is not listed, and no zone is given with it, or nobody knows it.
         InvalidValue: the zone does not exist.
     """
-    code = country.strip().upper() if country else ""
+    code = known_country(countries, country) or ""
     row = countries.get(code)
-    if code and row is None and (zone is None or code not in _countries_with_holidays()):
+    if code and row is None and zone is None:
         raise UnknownEntity("country", code, tuple(countries))
     name = _existing(zone or (str(row["zone"]) if row else UTC_ZONE))
     if row is None:
         return Calendar(name, code or None)
     weekend = frozenset(int(day) for day in str(row["weekend"]).split())
     return Calendar(name, code, weekend, bool(row["jalali"]))
+
+
+def known_country(countries: Iterable[str], country: str | None) -> str | None:
+    """A country's two letters in capitals; None where none is named.
+
+    Raises:
+        UnknownEntity: it is not listed, and nobody knows its holidays.
+    """
+    code = country.strip().upper() if country else ""
+    if code and code not in countries and code not in _countries_with_holidays():
+        raise UnknownEntity("country", code, tuple(countries))
+    return code or None
 
 
 def _existing(zone: str) -> str:

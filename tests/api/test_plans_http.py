@@ -169,6 +169,14 @@ def test_networks_come_best_first_with_reasons(ask: Asker) -> None:
     assert not all(one["usable"] for one in small)
 
 
+@pytest.mark.parametrize("path", ["channels?goal=sales", "schedule?posts=3"])
+def test_a_country_nobody_knows_is_not_found(ask: Asker, path: str) -> None:
+    answer = ask.get(f"/v1/products/{of(FIRST)}/{path}&country=ZZ")
+    assert answer.status_code == 404, answer.text
+    assert "ZZ" in answer.text
+    assert ask.get(f"/v1/products/{of(FIRST)}/{path}&country=de").status_code == 200
+
+
 def test_results_move_networks(own: Callable[..., Asker]) -> None:
     ask = own()
     path = "/v1/products/product-003/channels?goal=sales"
