@@ -108,6 +108,22 @@ def test_persian_is_written_from_the_right_in_its_own_digits_and_days(
     assert set(latin) - mine - {"root"} <= set(re.findall(r"[A-Za-z]{3,}", css(html)))
 
 
+WARNING = "12 of 40 placements have no results yet."
+
+
+def test_persian_lines_that_begin_with_a_latin_name_still_run_from_the_right(
+    answer: dict[str, Any],
+) -> None:
+    """Without a direction given, a `bdi` takes that of its first letter: the name's."""
+    campaign = answer["campaign"] | {"warnings": [WARNING]}
+    html = page(answer | {"campaign": campaign}, "fa")
+    steps = html[html.index('id="steps"') :]
+    assert "<bdi>" not in steps[: steps.index("</table>")]
+    assert wording("fa").told(WARNING) != WARNING
+    alone = re.findall(r"<bdi>([^<]*)</bdi>", html)
+    assert not [told for told in alone if re.search("[\u0600-\u06ff]", told)]
+
+
 def css(html: str) -> str:
     found = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
     assert found
