@@ -29,7 +29,7 @@ Array = NDArray[Any]
 BLOCK = 50_000
 """Pairs that are scored at once."""
 CONSTANT = 1e-5
-"""A part whose deviation is less of its mean is rounding, not an answer."""
+"""A column whose deviation is less of its mean is rounding, not an answer."""
 KNOTS = 129
 NEWTON_STEPS = 50
 
@@ -242,7 +242,8 @@ def fit_head(design: Array, drawn: Drawn, *, ridge: float) -> LogisticHead:
             np.zeros(width), float(np.log((positives + 1) / (count - positives + 1)))
         )
     mean, deviation = design.mean(0), design.std(0)
-    deviation = np.where(deviation > 1e-9, deviation, np.inf)
+    tells = deviation > CONSTANT * np.maximum(np.abs(mean), 1e-3)
+    deviation = np.where(tells, deviation, np.inf)
     standard = (design - mean) / deviation
     found = _logistic(np.column_stack([standard, np.ones(count)]), drawn, ridge)
     coefficients = found[:-1] / deviation

@@ -85,9 +85,9 @@ def learn(
     for part in run(tasks, backend=settings.backend, workers=settings.workers):
         parts.append(part)
         tick(part.name)
-    folded = merge_copies(parts[whole:])
-    kept = {part.name for part in folded}
-    full = [part for part in merge_copies(parts[:whole]) if part.name in kept]
+    full, folded = merge_copies(parts[:whole]), merge_copies(parts[whole:])
+    shared = {part.name for part in full} & {part.name for part in folded}
+    full, folded = ([part for part in side if part.name in shared] for side in (full, folded))
     units = Units.of(learned)
     fold = make_fold(learned, held, folded, units, recipe, seed)
     heads, judged, holdout = learn_heads(fold, recipe, most=settings.judged_products, seed=seed)

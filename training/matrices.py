@@ -108,6 +108,11 @@ class Pairs:
         """1 for each pair, whatever was thought."""
         return self.matrix(np.ones(len(self.rows)))
 
+    @cached_property
+    def timeline(self) -> Array:
+        """The order of the pairs by user, then by moment, then by product."""
+        return np.lexsort((self.columns, self.at, self.rows))
+
     def counts(self, axis: int) -> dict[str, Array]:
         """Likes, dislikes and acts on products of each user (axis 1) or product (axis 0)."""
         numbers, length = (self.rows, self.shape[0]) if axis == 1 else (self.columns, self.shape[1])

@@ -27,6 +27,10 @@ Array = NDArray[Any]
 
 DENSE_SIDE = 4000
 """Up to this many users or products the spectrum comes from the small Gram matrix, exactly."""
+ROWS = 100_000
+"""Rows that are multiplied at once where there may be very many."""
+OVERSAMPLED, PASSES = 10, 6
+"""Subspace iteration goes so much wider than asked, so many times (Halko et al. 2011, 4.4)."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,51 @@ def fit_neighbourhood(
         sparse.diags_array(1 / row_scale) @ matrix @ sparse.diags_array(1 / column_scale)
     ).tocsr()
     left, values, right = spectrum(tempered, rank, seed)
+    return Neighbourhood(
+        (left * row_scale[:, None]).astype(np.float32),
+        *_products_and_folding(values, right, column_scale, ridge),
+    )
+
+
+def fit_baskets(
+    baskets: sparse.csr_array,
+    seen: sparse.csr_array,
+    *,
+    rank: int,
+    ridge: float,
+    powers: tuple[float, float],
+    seed: int,
+) -> Neighbourhood:
+    """The neighbourhood of products that share baskets, applied to all that users have seen.
+
+    What is learned from the rows of `baskets` is what `fit_neighbourhood` learns from rows of
+    users, but no array has a row for each basket: there may be more of them than users.
+
+    Args:
+        baskets: (baskets, products) float32.
+        seen: (users, products) float32.
+        rank, ridge, powers, seed: as in `fit_neighbourhood`; counts are those of baskets.
+    """
+    users, products = seen.shape
+    if baskets.nnz == 0:
+        empty = np.zeros((products, 1), np.float32)
+        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
+    row_scale, column_scale = (_tempered(baskets, 1 - axis, powers[axis]) for axis in (0, 1))
+    tempered = (
+        sparse.diags_array(1 / row_scale) @ baskets @ sparse.diags_array(1 / column_scale)
+    ).tocsr()
+    values, right = right_spectrum(tempered, rank, seed)
+    weights, folding = _products_and_folding(values, right, column_scale, ridge)
+    return Neighbourhood((seen @ folding).astype(np.float32), weights, folding)
+
+
+def _products_and_folding(
+    values: Array, right: Array, column_scale: Array, ridge: float
+) -> tuple[Array, Array]:
     shrink = values**2 / (values**2 + ridge)
     leverage = 1 - (right**2 * shrink).sum(1)
     weights = right * (values * shrink) / np.maximum(leverage, 1e-3)[:, None]
-    return Neighbourhood(
-        (left * row_scale[:, None]).astype(np.float32),
+    return (
         (weights * column_scale[:, None]).astype(np.float32),
         (right / values / column_scale[:, None]).astype(np.float32),
     )
@@ -136,6 +180,40 @@ def spectrum(matrix: sparse.csr_array, rank: int, seed: int) -> tuple[Array, Arr
     kept = values > 1e-6 * values[0]
     signs = np.where(right[:, kept].sum(0) < 0, -1.0, 1.0)
     return left[:, kept] * signs, values[kept], right[:, kept] * signs
+
+
+def right_spectrum(matrix: sparse.csr_array, rank: int, seed: int) -> tuple[Array, Array]:
+    """Singular values and right vectors as of `spectrum`, without the left ones.
+
+    Memory grows with the columns alone. Beyond `DENSE_SIDE` of these by subspace iteration on the
+    Gram matrix, row block by row block.
+    """
+    from scipy.linalg import eigh
+
+    columns = matrix.shape[1]
+    rank = max(1, min(rank, *matrix.shape))
+    if columns <= DENSE_SIDE:
+        gram = (matrix.T @ matrix).toarray().astype(np.float64)
+        squares, right = eigh(gram, subset_by_index=(columns - rank, columns - 1))
+    else:
+        width = min(rank + OVERSAMPLED, columns)
+        basis = np.random.default_rng([seed, 32]).normal(size=(columns, width))
+        for _ in range(PASSES):
+            basis = np.linalg.qr(_gram_times(matrix, basis))[0]
+        squares, turn = eigh(basis.T @ _gram_times(matrix, basis))
+        squares, right = squares[-rank:], basis @ turn[:, -rank:]
+    values, right = np.sqrt(np.maximum(squares[::-1], 0)), right[:, ::-1]
+    kept = values > 1e-6 * values[0]
+    signs = np.where(right[:, kept].sum(0) < 0, -1.0, 1.0)
+    return values[kept], right[:, kept] * signs
+
+
+def _gram_times(matrix: sparse.csr_array, basis: Array) -> Array:
+    found = np.zeros_like(basis)
+    for start in range(0, matrix.shape[0], ROWS):
+        block = matrix[start : start + ROWS]
+        found += block.T @ (block @ basis)
+    return found
 
 
 def _by_gram(matrix: sparse.csr_array, rank: int) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""The parts of a score: what LightFM and the linear neighbourhoods say of every pair.
+"""The parts of a score: what LightFM, linear neighbourhoods, ties and presence say of every pair.
 
 In: pairs, features, a recipe. Out: for each part two arrays whose product scores all pairs.
 Never: LightFM's `predict`, whose user biases make users incomparable under WARP.
@@ -6,7 +6,7 @@ Never: LightFM's `predict`, whose user biases make users incomparable under WARP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from scipy import sparse
 from engine.interests.folding import PRESENCE
 from training.compute import Task
 from training.matrices import Pairs
-from training.neighbourhood import fit_lookalikes, fit_neighbourhood, spectrum
+from training.neighbourhood import fit_baskets, fit_lookalikes, fit_neighbourhood, spectrum
 from training.presence import fit_presence
 from training.recipe import Recipe
-from training.sessions import cut_sessions
+from training.sessions import come_in_sessions, cut_sessions
 
 Array = NDArray[Any]
 
@@ -64,7 +64,7 @@ def plan_parts(
     """The fits that a recipe asks for, longest first.
 
     What cannot teach is left out: opinions without a dislike, seen pairs that are all likes, and
-    sessions and presence where all acts share one moment.
+    presence where all acts share one moment, and sessions where most acts stand alone in time.
     Attributes make LightFM several times slower, so of WARP's copies the first alone has them.
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
     """
@@ -78,12 +78,13 @@ def plan_parts(
         tasks.append((fit_logistic, fits))
     tasks += [(fit_warp, {**plain, "copy": copy}) for copy in range(1, count_copies(pairs, recipe))]
     timed = bool(pairs.at.min() < pairs.at.max())
+    minutes = recipe["neighbourhood"].session_minutes
     wanted = {
         "likes": True,
         "seen": indifferent,
         "opinion": opinions,
         "lookalike": True,
-        "sessions": timed,
+        "sessions": timed and come_in_sessions(pairs, minutes=minutes),
     }
     tasks += [
         (fit_part_neighbourhood, {**shared, "kind": kind})
@@ -100,11 +101,11 @@ def plan_parts(
 def count_copies(pairs: Pairs, recipe: Recipe) -> int:
     """How many copies of WARP are fitted: more where likes are few, which scatter most.
 
-    A part of the pairs gets as many as all of them.
+    A part of the pairs gets about as many as all of them.
     """
     settings = recipe["warp"]
     likes = np.count_nonzero(pairs.polarity > 0) / pairs.kept
-    affordable = round(settings.copied_likes / max(likes, 1.0))
+    affordable = int(settings.copied_likes / max(likes, 1.0))
     return int(min(settings.copies, max(settings.least_copies, affordable)))
 
 
@@ -293,8 +294,7 @@ def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -
         found = fit_lookalikes(pairs.likes, product_power=settings.product_power, **chosen)
     elif kind == "sessions":
         cut = cut_sessions(pairs, acts=settings.session_acts, minutes=settings.session_minutes)
-        found = fit_neighbourhood(cut, powers=powers, **chosen)
-        found = replace(found, users=(pairs.seen @ found.folding).astype(np.float32))
+        found = fit_baskets(cut, pairs.seen, powers=powers, **chosen)
     else:
         matrix = {"likes": pairs.likes, "seen": pairs.seen, "opinion": pairs.verdicts}[kind]
         found = fit_neighbourhood(matrix, powers=powers, **chosen)

@@ -43,13 +43,16 @@ def fit_presence(pairs: Pairs, *, bins: int, smoothing: float, rank: int) -> Pre
         smoothing: deviation of the Gaussian that widens each product's acts, in bins.
         rank: of what is kept; less where there are fewer bins.
     """
-    edges = np.unique(np.quantile(pairs.at, np.linspace(0, 1, bins + 1)[1:-1], method="lower"))
-    bin = np.searchsorted(edges, pairs.at, side="left")
-    bins = edges.size + 1
+    inner = np.quantile(pairs.at, np.linspace(0, 1, bins + 1)[1:-1], method="lower")
+    edges = np.unique(inner[inner < pairs.at.max()])
+    if edges.size == 0:
+        edges = pairs.at[pairs.at < pairs.at.max()].max(keepdims=True, initial=pairs.at.min())
+    stretch = np.searchsorted(edges, pairs.at, side="left")
+    count = edges.size + 1
     users, products = pairs.shape
-    acted = _counted(pairs.rows, bin, (users, bins))
+    acted = _counted(pairs.rows, stretch, (users, count))
     acted = sparse.diags_array(np.maximum(acted.sum(1), 1) ** -0.5) @ acted
-    shown = _counted(pairs.columns, bin, (products, bins)).toarray().astype(np.float32)
+    shown = _counted(pairs.columns, stretch, (products, count)).toarray()
     shown = gaussian_filter1d(shown, smoothing, axis=1, mode="nearest")
     share = np.sqrt(shown / np.maximum(shown.sum(0), 1e-9))
     turn = _main_directions((acted.T @ acted).toarray(), share, rank)
@@ -59,8 +62,8 @@ def fit_presence(pairs: Pairs, *, bins: int, smoothing: float, rank: int) -> Pre
     )
 
 
-def _counted(numbers: Array, bin: Array, shape: tuple[int, int]) -> sparse.csr_array:
-    return sparse.csr_array((np.ones(bin.size), (numbers, bin)), shape=shape)
+def _counted(numbers: Array, stretch: Array, shape: tuple[int, int]) -> sparse.csr_array:
+    return sparse.csr_array((np.ones(stretch.size, np.float32), (numbers, stretch)), shape=shape)
 
 
 def _main_directions(inner: Array, share: Array, rank: int) -> Array:

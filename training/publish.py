@@ -20,7 +20,7 @@ from engine import settings as configs
 from engine.audiences.build import Learned as Known
 from engine.audiences.build import SegmentParts, build_segments
 from engine.audiences.standing import Echo
-from engine.interests.folding import BRIDGED, PARTS, PRESENCE, fit_bridge
+from engine.interests.folding import BRIDGED, OF_TIME, PARTS, fit_bridge
 from engine.store.artefacts import Model, Seen, Segments
 from engine.store.home import Home
 from training.assemble import user_weights
@@ -108,11 +108,12 @@ def _segments(
 def tastes(learned: Learned) -> Array:
     """(users, width) float32: embeddings less what follows from how much somebody does, and when.
 
-    Each column's regression on activity and its square is taken away, and presence is left out, so
-    that communities are people who like the same, not people who do as much or at the same time.
+    Each column's regression on activity and its square is taken away, and the parts of time are
+    left out, so that communities are people who like the same, not people who do as much, or who
+    are there at the same time.
     """
     stack = learned.stack
-    kept = [np.full(part.users.shape[1], part.name != PRESENCE) for part in stack.parts]
+    kept = [np.full(part.users.shape[1], part.name not in OF_TIME) for part in stack.parts]
     columns = np.flatnonzero(np.concatenate(kept))
     plain, busy = learned.scorer.embeddings[:, columns], stack.sides.activity
     known = np.column_stack([np.ones_like(busy), busy, busy**2]).astype(np.float32)

@@ -6,7 +6,7 @@ Never: a change of the model, and never a user of the model again.
 The neighbourhoods fold in exactly: a user's row is their acts times a matrix. What LightFM knows
 of a user is predicted by ridge regression from the mean embeddings of the products they liked and
 disliked and from their counts, learned over the users of the training. Who comes after training
-counts as present at its end.
+counts as present at its end, whenever their acts were.
 
 The arrays: `columns` (parts, 2) first and last column of each part among the embeddings, in the
 order of `PARTS`, both -1 where a model lacks the part; `likes`, `seen`, `opinion`, `lookalike`,
@@ -33,6 +33,8 @@ Acts = sparse.csr_array
 PRESENCE = "presence"
 PARTS = ("warp", "logistic", "likes", "seen", "opinion", "lookalike", "ties", PRESENCE, "sessions")
 """In the order of `columns`; models from before the last ones have fewer columns."""
+OF_TIME = (PRESENCE, "sessions")
+"""Parts that tell when people act, besides what they like."""
 BRIDGED = ("warp", "logistic")
 
 

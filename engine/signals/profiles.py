@@ -22,6 +22,8 @@ Array = NDArray[Any]
 
 BLOCK = 512
 """Accounts compared with all others at once: 512 rows of similarities."""
+CROWD = 8
+"""An opinion is never taken to be more common, in its time, than one in so many."""
 NOBODY = {USER: pl.String, REASON: pl.String}
 
 
@@ -32,7 +34,8 @@ class _Sample:
     A column of `said` is a product with a polarity, row c of `thoughts`: products are pushed down
     as well as up. `places` (accounts, products) are rows of unit length: opinions with their sign,
     weighed by how rare it is to have one on that product; `said @ turn` before it got its length.
-    `around` (columns,) are the accounts that were there while the product was.
+    `around` (columns,) are the compared accounts that were there while the product was, or
+    `CROWD` times those who hold the opinion, where that is more.
     """
 
     users: pl.Series
@@ -75,8 +78,9 @@ def find_profiles(
     weighed by their rarity. Alike alone is no crime: where newcomers are shown one page, honest
     accounts are copies of each other. What honest neighbours do not have is one rare opinion that
     nearly all of them share while the rest of what they share is what everybody likes. Rare is an
-    opinion that few hold of those who were there in its time, between the first and the last
-    opinion on its product: what was shown for an hour is no secret of those who came then. So an
+    opinion that few hold of the compared accounts that were there in its time, between the first
+    and the last opinion on its product: what was shown for an hour is no secret of those who came
+    then. So an
     opinion is held to be pushed where most neighbours share it, where it says far more against
     chance than whatever else they share, and where a good part of all who hold it are such
     accounts (target item analysis: Zhou et al. 2015, *Shilling attacks detection in recommender
@@ -164,11 +168,15 @@ def _draw(opinions: pl.LazyFrame, rules: Section, seed: int) -> _Sample | None:
     thoughts = here.select(PRODUCT, POLARITY).unique().sort(PRODUCT, POLARITY)
     said = _matrix(here, users, thoughts)
     turn = _turn(said, thoughts)
-    return _Sample(users, thoughts, said, turn, _unit(said @ turn), _around(here, thoughts))
+    return _Sample(users, thoughts, said, turn, _unit(said @ turn), _around(here, thoughts, said))
 
 
-def _around(opinions: pl.DataFrame, thoughts: pl.DataFrame) -> Array:
-    """Of each thought the accounts whose first to last opinion meets that of its product."""
+def _around(opinions: pl.DataFrame, thoughts: pl.DataFrame, said: sparse.csr_array) -> Array:
+    """Of each thought the accounts whose first to last opinion meets that of its product.
+
+    Those who push a product when hardly anybody else is there would make it look common: they
+    count as no more than one in `CROWD` of those around.
+    """
     ends = (pl.col(AT).min().alias("first"), pl.col(AT).max().alias("last"))
     accounts = opinions.group_by(USER).agg(ends)
     times = thoughts.join(
@@ -176,8 +184,9 @@ def _around(opinions: pl.DataFrame, thoughts: pl.DataFrame) -> Array:
     )
     came = accounts["first"].sort().search_sorted(times["last"], side="right").to_numpy()
     gone = accounts["last"].sort().search_sorted(times["first"], side="left").to_numpy()
-    around: Array = came.astype(np.int64) - gone.astype(np.int64)
-    return around
+    around = came.astype(np.int64) - gone.astype(np.int64)
+    least: Array = np.maximum(around, CROWD * np.asarray(said.astype(bool).sum(0)).ravel())
+    return least
 
 
 def _matrix(opinions: pl.DataFrame, users: pl.Series, thoughts: pl.DataFrame) -> sparse.csr_array:

@@ -210,3 +210,14 @@ def test_what_was_passed_over_lowers_the_head_by_its_weight():
     rate = 1 / (1 + np.exp(-found.constant))
     assert rate == pytest.approx(2 / (2 + 2 + 0.5 + 0.5))
     assert drawn.under(np.arange(6) > 3).weight.tolist() == [0.5, 0.5]
+
+
+def test_a_column_that_is_constant_but_for_rounding_counts_for_nothing():
+    """Scaled up to unit deviation, rounding would be learned and would multiply by millions."""
+    random = np.random.default_rng(3)
+    told, label = random.normal(size=2000), random.random(2000) < 0.5
+    rounding = 3.0 + 1e-7 * random.normal(size=2000)
+    drawn = Drawn(np.zeros(2000), np.zeros(2000), label.astype(float), np.zeros(2000))
+    head = fit_head(np.column_stack([told, rounding]), drawn, ridge=1e-5)
+    assert head.coefficients[1] == 0
+    assert abs(head.coefficients[0]) < 1

@@ -7,7 +7,13 @@ import pytest
 from scipy import sparse
 
 from training import neighbourhood
-from training.neighbourhood import fit_lookalikes, fit_neighbourhood, spectrum
+from training.neighbourhood import (
+    fit_baskets,
+    fit_lookalikes,
+    fit_neighbourhood,
+    right_spectrum,
+    spectrum,
+)
 
 
 def planted(users: int = 40, products: int = 12, seed: int = 0) -> np.ndarray:
@@ -67,6 +73,41 @@ def test_powers_divide_before_and_multiply_after():
     found = fit(matrix, powers=(0.5, 0.25))
     without = matrix == 0
     assert (found.users @ found.products.T)[without] == pytest.approx(scores[without], abs=1e-4)
+
+
+@pytest.mark.parametrize("dense_side", [1000, 5])
+@pytest.mark.parametrize("powers", [(0.0, 0.0), (0.5, 0.25)])
+def test_baskets_of_users_give_the_neighbourhood_of_users(monkeypatch, powers, dense_side):
+    """Rows of users are baskets, too; at full rank subspace iteration is exact."""
+    matrix = sparse.csr_array(planted())
+    ours = fit(planted(), powers=powers)
+    monkeypatch.setattr(neighbourhood, "DENSE_SIDE", dense_side)
+    monkeypatch.setattr(neighbourhood, "ROWS", 7)
+    theirs = fit_baskets(matrix, matrix, rank=1000, ridge=3.0, powers=powers, seed=0)
+    assert theirs.users @ theirs.products.T == pytest.approx(ours.users @ ours.products.T, abs=1e-3)
+    assert theirs.folding @ theirs.products.T == pytest.approx(
+        ours.folding @ ours.products.T, abs=1e-3
+    )
+
+
+def test_subspace_iteration_finds_the_largest_values(monkeypatch):
+    random = np.random.default_rng(2)
+    matrix = sparse.csr_array(random.normal(size=(300, 5)) @ random.normal(size=(5, 60)) * 3)
+    matrix = sparse.csr_array(matrix + 0.1 * random.normal(size=(300, 60)))
+    exact, _ = right_spectrum(matrix, 5, 0)
+    monkeypatch.setattr(neighbourhood, "DENSE_SIDE", 10)
+    values, right = right_spectrum(matrix, 5, 0)
+    assert values == pytest.approx(exact, rel=1e-6)
+    assert right.T @ right == pytest.approx(np.eye(5), abs=1e-8)
+    assert np.linalg.norm(matrix @ right, axis=0) == pytest.approx(exact, rel=1e-6)
+
+
+def test_no_baskets_give_zeros():
+    none = sparse.csr_array((0, 3), dtype=np.float32)
+    seen = sparse.csr_array(np.ones((5, 3), np.float32))
+    found = fit_baskets(none, seen, rank=8, ridge=1.0, powers=(0.25, 0.25), seed=0)
+    assert found.users.shape == (5, 1)
+    assert not any(array.any() for array in (found.users, found.products, found.folding))
 
 
 def lookalikes(matrix, *, rank=1000, ridge=3.0, product_power=0.25):

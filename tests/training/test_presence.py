@@ -102,6 +102,20 @@ def test_one_act_ages_away_does_not_flatten_the_others(extreme):
     assert auc(said[could & (opinions == 0)], said[~could]) > 0.85
 
 
+@pytest.mark.parametrize("days", [2, 3, 20])
+@pytest.mark.parametrize("bins", [2, 3, 200])
+def test_dates_without_hours_end_where_the_last_act_lies(days, bins):
+    """However many acts the last day holds: whoever acts then alone is where `latest` is."""
+    opinions = np.where(np.random.default_rng(2).random((30, 6)) < 0.6, 1, 0)
+    opinions[-1] = 1
+    at = np.minimum(np.arange(30) * days // 12, days - 1)[:, None] * np.ones((1, 6), int)
+    found = fit(pairs_of(opinions, at=at * 86400 * SECOND), bins=bins, smoothing=0.5)
+    assert found.latest.any()
+    assert np.sqrt(6) * found.latest == pytest.approx(found.users[-1], rel=1e-4)
+    apart = found.users[0] / np.sqrt(opinions[0].sum()) - found.latest
+    assert np.abs(apart).max() > 0.01 * np.abs(found.latest).max()
+
+
 def test_acts_of_one_moment_alone_give_no_part():
     def names(pairs: Pairs) -> list[str]:
         tasks = plan_parts(pairs, Features(), recipe(), 0)

@@ -150,6 +150,28 @@ def test_what_was_shown_for_two_hours_is_no_secret_of_those_who_came_then(hours)
     assert find(world).is_empty() == (hours == 2)
 
 
+@pytest.mark.parametrize("days", [1, 20])
+def test_made_profiles_are_found_where_honest_people_stay_an_hour(days):
+    """In the time of what they push hardly anybody else is there: they do not make it common."""
+    rng = np.random.default_rng(6)
+    honest_acts = honest()
+    begin = honest_acts[AT].min()
+    visit = {user: rng.uniform(0, 100 * 24) for user in honest_acts[USER].unique().sort()}
+    hours = np.array([visit[user] for user in honest_acts[USER]]) + rng.random(honest_acts.height)
+    brief = honest_acts.with_columns(
+        (begin + pl.Series(hours * 3.6e9).cast(pl.Duration("us"))).alias(AT)
+    )
+    rows = [
+        (f"{MADE}{account:04}", product, "like", begin + timedelta(days=50 + days * rng.random()))
+        for account in range(60)
+        for product in [*rng.choice(by_likes()[PRODUCT][:60], 30, replace=False), "pushed"]
+    ]
+    made_up = pl.DataFrame(rows, honest_acts.schema, orient="row")
+    found = set(find(pl.concat([brief, made_up]))[USER])
+    assert found <= {row[0] for row in rows}
+    assert len(found) >= 50
+
+
 def test_one_opinion_given_again_and_again_is_no_pattern():
     rare = by_likes()[PRODUCT][-1]
     at = honest()[AT][0]
