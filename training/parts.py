@@ -105,7 +105,7 @@ def count_copies(pairs: Pairs, recipe: Recipe) -> int:
     """
     settings = recipe["warp"]
     likes = np.count_nonzero(pairs.polarity > 0) / pairs.kept
-    affordable = int(settings.copied_likes / max(likes, 1.0))
+    affordable = round(settings.copied_likes / max(likes, 1.0))
     return int(min(settings.copies, max(settings.least_copies, affordable)))
 
 
