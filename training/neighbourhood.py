@@ -27,10 +27,6 @@ Array = NDArray[Any]
 
 DENSE_SIDE = 4000
 """Up to this many users or products the spectrum comes from the small Gram matrix, exactly."""
-ROWS = 100_000
-"""Rows that are multiplied at once where there may be very many."""
-OVERSAMPLED, PASSES = 10, 6
-"""Subspace iteration goes so much wider than asked, so many times (Halko et al. 2011, 4.4)."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +55,9 @@ def fit_neighbourhood(
         powers: of user and product counts by which rows and columns are tempered.
         seed: of the randomised spectrum of large matrices.
     """
-    users, products = matrix.shape
     if matrix.nnz == 0:
-        empty = np.zeros((products, 1), np.float32)
-        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
-    row_scale = _tempered(matrix, 1, powers[0])
-    column_scale = _tempered(matrix, 0, powers[1])
-    tempered = (
-        sparse.diags_array(1 / row_scale) @ matrix @ sparse.diags_array(1 / column_scale)
-    ).tocsr()
+        return _nothing(*matrix.shape)
+    tempered, row_scale, column_scale = _temper(matrix, powers)
     left, values, right = spectrum(tempered, rank, seed)
     return Neighbourhood(
         (left * row_scale[:, None]).astype(np.float32),
@@ -94,14 +84,9 @@ def fit_baskets(
         seen: (users, products) float32.
         rank, ridge, powers, seed: as in `fit_neighbourhood`; counts are those of baskets.
     """
-    users, products = seen.shape
     if baskets.nnz == 0:
-        empty = np.zeros((products, 1), np.float32)
-        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
-    row_scale, column_scale = (_tempered(baskets, 1 - axis, powers[axis]) for axis in (0, 1))
-    tempered = (
-        sparse.diags_array(1 / row_scale) @ baskets @ sparse.diags_array(1 / column_scale)
-    ).tocsr()
+        return _nothing(*seen.shape)
+    tempered, _, column_scale = _temper(baskets, powers)
     values, right = right_spectrum(tempered, rank, seed)
     weights, folding = _products_and_folding(values, right, column_scale, ridge)
     return Neighbourhood((seen @ folding).astype(np.float32), weights, folding)
@@ -137,12 +122,9 @@ def fit_lookalikes(
         product_power: of the products' counts by which columns are tempered.
         seed: of the randomised spectrum of large matrices.
     """
-    users, products = likes.shape
     if likes.nnz == 0:
-        empty = np.zeros((products, 1), np.float32)
-        return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
-    column_scale = _tempered(likes, 0, product_power)
-    weighted = (likes @ sparse.diags_array(1 / column_scale)).tocsr()
+        return _nothing(*likes.shape)
+    weighted, _, column_scale = _temper(likes, (0.0, product_power))
     length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel().astype(np.float64))
     length = np.where(length > 0, length, 1.0)
     left, values, right = spectrum((sparse.diags_array(1 / length) @ weighted).tocsr(), rank, seed)
@@ -155,7 +137,21 @@ def fit_lookalikes(
     )
 
 
-def _tempered(matrix: sparse.csr_array, axis: int, power: float) -> Array:
+def _nothing(users: int, products: int) -> Neighbourhood:
+    empty = np.zeros((products, 1), np.float32)
+    return Neighbourhood(np.zeros((users, 1), np.float32), empty, empty)
+
+
+def _temper(
+    matrix: sparse.csr_array, powers: tuple[float, float]
+) -> tuple[sparse.csr_array, Array, Array]:
+    """The matrix divided by its scales, the scale of each row, and that of each column."""
+    rows, columns = (_scale(matrix, 1 - axis, powers[axis]) for axis in (0, 1))
+    tempered = sparse.diags_array(1 / rows) @ matrix @ sparse.diags_array(1 / columns)
+    return tempered.tocsr(), rows, columns
+
+
+def _scale(matrix: sparse.csr_array, axis: int, power: float) -> Array:
     total = np.asarray(abs(matrix).sum(axis=axis)).ravel().astype(np.float64)
     return np.maximum(total, 1.0) ** power
 
@@ -178,42 +174,41 @@ def spectrum(matrix: sparse.csr_array, rank: int, seed: int) -> tuple[Array, Arr
         )
         right = transposed.T
     kept = values > 1e-6 * values[0]
-    signs = np.where(right[:, kept].sum(0) < 0, -1.0, 1.0)
+    signs = _signs(right[:, kept])
     return left[:, kept] * signs, values[kept], right[:, kept] * signs
 
 
 def right_spectrum(matrix: sparse.csr_array, rank: int, seed: int) -> tuple[Array, Array]:
     """Singular values and right vectors as of `spectrum`, without the left ones.
 
-    Memory grows with the columns alone. Beyond `DENSE_SIDE` of these by subspace iteration on the
-    Gram matrix, row block by row block.
+    Memory grows with the columns, not with the rows. Beyond `DENSE_SIDE` of both by ARPACK on the
+    Gram matrix, which it never forms.
     """
-    from scipy.linalg import eigh
-
     columns = matrix.shape[1]
-    rank = max(1, min(rank, *matrix.shape))
     if columns <= DENSE_SIDE:
+        from scipy.linalg import eigh
+
+        rank = max(1, min(rank, *matrix.shape))
         gram = (matrix.T @ matrix).toarray().astype(np.float64)
         squares, right = eigh(gram, subset_by_index=(columns - rank, columns - 1))
+    elif matrix.shape[0] <= DENSE_SIDE:
+        return spectrum(matrix, rank, seed)[1:]
     else:
-        width = min(rank + OVERSAMPLED, columns)
-        basis = np.random.default_rng([seed, 32]).normal(size=(columns, width))
-        for _ in range(PASSES):
-            basis = np.linalg.qr(_gram_times(matrix, basis))[0]
-        squares, turn = eigh(basis.T @ _gram_times(matrix, basis))
-        squares, right = squares[-rank:], basis @ turn[:, -rank:]
-    values, right = np.sqrt(np.maximum(squares[::-1], 0)), right[:, ::-1]
+        from scipy.sparse.linalg import LinearOperator, eigsh
+
+        # svds would multiply out the left vectors, asked for or not
+        wide = matrix.astype(np.float64)
+        gram = LinearOperator((columns, columns), lambda x: wide.T @ (wide @ x), dtype=np.float64)
+        start = np.random.default_rng([seed, 32]).normal(size=columns)
+        squares, right = eigsh(gram, max(1, min(rank, min(matrix.shape) - 1)), v0=start)
+    values = np.sqrt(np.maximum(squares, 0))
+    values, right = values[::-1], right[:, ::-1]
     kept = values > 1e-6 * values[0]
-    signs = np.where(right[:, kept].sum(0) < 0, -1.0, 1.0)
-    return values[kept], right[:, kept] * signs
+    return values[kept], right[:, kept] * _signs(right[:, kept])
 
 
-def _gram_times(matrix: sparse.csr_array, basis: Array) -> Array:
-    found = np.zeros_like(basis)
-    for start in range(0, matrix.shape[0], ROWS):
-        block = matrix[start : start + ROWS]
-        found += block.T @ (block @ basis)
-    return found
+def _signs(right: Array) -> Array:
+    return np.where(right.sum(0) < 0, -1.0, 1.0)
 
 
 def _by_gram(matrix: sparse.csr_array, rank: int) -> tuple[Array, Array, Array]:

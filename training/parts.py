@@ -63,7 +63,7 @@ def plan_parts(
 ) -> list[Task]:
     """The fits that a recipe asks for, longest first.
 
-    What cannot teach is left out: opinions without a dislike, seen pairs that are all likes, and
+    What cannot teach is left out: opinions without a dislike, seen pairs that are all likes,
     presence where all acts share one moment, and sessions where most acts stand alone in time.
     Attributes make LightFM several times slower, so of WARP's copies the first alone has them.
     `warm` is what `training.warm.load_fitted` returns: LightFM starts from there.
@@ -296,7 +296,7 @@ def fit_part_neighbourhood(pairs: Pairs, recipe: Recipe, seed: int, kind: str) -
         cut = cut_sessions(pairs, acts=settings.session_acts, minutes=settings.session_minutes)
         found = fit_baskets(cut, pairs.seen, powers=powers, **chosen)
     else:
-        matrix = {"likes": pairs.likes, "seen": pairs.seen, "opinion": pairs.verdicts}[kind]
+        matrix = getattr(pairs, {"opinion": "verdicts"}.get(kind, kind))
         found = fit_neighbourhood(matrix, powers=powers, **chosen)
     return Part(kind, found.users, found.products, folding=found.folding)
 

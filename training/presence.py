@@ -38,15 +38,14 @@ def fit_presence(pairs: Pairs, *, bins: int, smoothing: float, rank: int) -> Pre
     """Fits presence to the moments of the pairs; acts of one moment are always in one bin.
 
     Args:
-        pairs: with at least one pair.
+        pairs: of at least two moments.
         bins: at most so many; fewer where acts share their moments.
         smoothing: deviation of the Gaussian that widens each product's acts, in bins.
         rank: of what is kept; less where there are fewer bins.
     """
     inner = np.quantile(pairs.at, np.linspace(0, 1, bins + 1)[1:-1], method="lower")
-    edges = np.unique(inner[inner < pairs.at.max()])
-    if edges.size == 0:
-        edges = pairs.at[pairs.at < pairs.at.max()].max(keepdims=True, initial=pairs.at.min())
+    # an edge at the last moment would leave nothing for the last bin
+    edges = np.unique(np.minimum(inner, pairs.at[pairs.at < pairs.at.max()].max()))
     stretch = np.searchsorted(edges, pairs.at, side="left")
     count = edges.size + 1
     users, products = pairs.shape

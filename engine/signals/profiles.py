@@ -51,9 +51,9 @@ class _Shared:
     """One entry for each opinion of an account: how far its neighbours share it.
 
     `surprise` is n KL(share || rate) in nats, n the neighbours and rate that among the accounts
-    that were there in the product's time: what the share says against drawing neighbours at random
-    of these (Chernoff's exponent). `lead` is how far that stands out from
-    what is next among the account's opinions. `likeness` runs along the accounts.
+    around: what the share says against drawing neighbours at random from these (Chernoff's
+    exponent). `lead` is how far that stands out from what is next among the account's opinions.
+    `likeness` runs along the accounts.
     """
 
     row: Array
@@ -80,9 +80,8 @@ def find_profiles(
     nearly all of them share while the rest of what they share is what everybody likes. Rare is an
     opinion that few hold of the compared accounts that were there in its time, between the first
     and the last opinion on its product: what was shown for an hour is no secret of those who came
-    then. So an
-    opinion is held to be pushed where most neighbours share it, where it says far more against
-    chance than whatever else they share, and where a good part of all who hold it are such
+    then. So an opinion is held to be pushed where most neighbours share it, where it says far more
+    against chance than whatever else they share, and where a good part of all who hold it are such
     accounts (target item analysis: Zhou et al. 2015, *Shilling attacks detection in recommender
     systems based on target item analysis*). PCA-based selection (Mehta and Nejdl 2009) takes
     those who vary least along the main components; it is left out because in planted worlds many

@@ -28,9 +28,8 @@ def come_and_gone(seed: int = 0) -> tuple[Pairs, np.ndarray, np.ndarray]:
     return pairs_of(opinions, at=(met * 1e6 * SECOND).astype(np.int64)), could, opinions
 
 
-def fit(pairs: Pairs, **changes: float) -> Presence:
-    chosen = {"bins": 50, "smoothing": 1.0, "rank": 32, **changes}
-    return fit_presence(pairs, **chosen)  # type: ignore[arg-type]
+def fit(pairs: Pairs, *, bins: int = 50, smoothing: float = 1.0, rank: int = 32) -> Presence:
+    return fit_presence(pairs, bins=bins, smoothing=smoothing, rank=rank)
 
 
 def scores(found: Presence) -> np.ndarray:
