@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 from engine.errors import UnknownEntity
 from engine.frames import EVENTS, PRODUCT, TARGET, USER
+from engine.interests.folding import PARTS, fold_in
 from engine.operations import audiences
 from engine.operations.erasure import erase_user
 from engine.store import eventlog, suspects
@@ -77,6 +79,17 @@ def test_the_product_that_a_person_was_is_gone_and_others_stand_as_before(traine
             assert told.height or name == "best"
             assert told.equals(was_told.filter(pl.col("product") == old).drop("product"))
     assert after.seen.offsets[-1] == after.seen.users.size
+    # who comes later is folded in as before, part by part
+    assert (before.folding["columns"][:, 0] >= 0).sum() >= len(PARTS) - 1  # nobody told of ties
+    gone = before.products[PRODUCT].index_of(CREATOR)
+    acts = sparse.csr_array(np.eye(len(others), dtype=np.float32))
+    known = sparse.csr_array(np.delete(np.eye(len(others) + 1, dtype=np.float32), gone, axis=0))
+    now, was = (
+        fold_in(model.folding, likes=each, dislikes=each * 0, seen=each).embeddings
+        for model, each in ((after, acts), (before, known))
+    )
+    width = int(before.folding["columns"].max())  # activity is a share of all products
+    assert now[:, :width] == pytest.approx(was[:, :width], abs=1e-4)
 
 
 @pytest.mark.parametrize(

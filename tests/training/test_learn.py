@@ -12,10 +12,13 @@ import pytest
 from engine import settings
 from engine.audiences.scores import logits, rates
 from tests.training.planted import pairs_of, recipe, tasteful
+from training import learn as learning
+from training.compute import Task
 from training.evaluate import auc
 from training.learn import Learned, learn, split
 from training.matrices import Pairs
 from training.parts import Features
+from training.publish import tastes
 
 COMPUTE = settings.load("training", Path("nowhere"))["compute"]
 
@@ -147,6 +150,34 @@ def test_every_step_is_heard():
     heard: list[str] = []
     learn(PAIRS, Features(), recipe(), settings=COMPUTE, seed=0, tick=heard.append)
     assert heard == [*STEPS * 2, "heads"]
+
+
+@pytest.mark.parametrize("lacking", ["whole", "fold"])
+def test_a_part_that_one_side_lacks_is_left_out_of_both(monkeypatch, learned, lacking):
+    """Of a part of the pairs it may be found that something cannot teach, or of all."""
+    planned = learning.plan_parts
+
+    def plan(pairs: Pairs, *rest: object, **more: object) -> list[Task]:
+        tasks = planned(pairs, *rest, **more)
+        if (pairs.kept == 1.0) != (lacking == "whole"):
+            return tasks
+        return [task for task in tasks if task[1].get("kind") != "seen"]
+
+    monkeypatch.setattr(learning, "plan_parts", plan)
+    found = learned_of(PAIRS)
+    names = [part.name for part in found.stack.parts]
+    assert names == [part.name for part in learned.stack.parts if part.name != "seen"]
+    assert found.judged.figures["auc"] > learned.judged.figures["auc"] - 0.05
+
+
+def test_communities_are_told_nothing_of_time():
+    """Two worlds of the same acts: all at one moment, and each person on a day of their own."""
+    opinions = tasteful(150, 12)
+    at = np.repeat(np.arange(150)[:, None], 12, axis=1) * 86_400_000_000
+    timeless, timed = learned_of(pairs_of(opinions)), learned_of(pairs_of(opinions, at=at))
+    assert len(timed.stack.parts) == len(timeless.stack.parts) + 2
+    assert timed.scorer.embeddings.shape[1] > timeless.scorer.embeddings.shape[1]
+    assert tastes(timed).shape == tastes(timeless).shape
 
 
 def test_how_many_work_at_once_does_not_matter(learned):

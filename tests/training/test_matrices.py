@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import NothingToLearn
-from engine.frames import EVIDENCE_PAIRS
+from engine.frames import EVIDENCE_PAIRS, FIRST_AT
 from tests.training.planted import pairs_of, tasteful
 from training.matrices import beside, pair_up, set_aside
 
@@ -42,6 +42,21 @@ def test_users_and_products_are_numbered_by_their_ids():
     assert found.rows.tolist() == [0, 0, 1, 1]
     assert found.columns.tolist() == [0, 1, 0, 1]
     assert found.polarity.tolist() == [1, -1, 0, 1]
+
+
+def test_a_pair_is_of_the_moment_of_its_first_act():
+    """Whoever acts again long after had met the product at first."""
+    first = [datetime(2026, 1, day, tzinfo=UTC) for day in (4, 3, 2, 1)]
+    evidence = evidence_of(FOUR).with_columns(
+        pl.Series(FIRST_AT, first, dtype=pl.Datetime("us", "UTC"))
+    )
+    found = pair_up(evidence, NO_PRODUCTS, power=0.5, grading=1.0)
+    days = found.at // 86_400_000_000 - found.at.min() // 86_400_000_000 + 1
+    assert days.tolist() == [3, 2, 1, 4]  # a x, a y, b x, b y
+    assert found.part(np.array([True, False, True, False]), 0.5).at.tolist() == [
+        found.at[0],
+        found.at[2],
+    ]
 
 
 def test_graded_likes_weigh_more_as_far_as_the_recipe_says():
