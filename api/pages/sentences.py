@@ -15,6 +15,7 @@ BLANK = re.compile(r"\\\{(\w+)\\\}")
 NUMBER = re.compile(r"[-+]?[\d,.:]+%?")
 DAY = re.compile(r"\d{4}-[01]\d-[0-3]\d")
 BETWEEN = "; "
+Forms = list[tuple[re.Pattern[str], str]]
 
 
 class Sentences:
@@ -30,22 +31,32 @@ class Sentences:
         day: Callable[[date], str],
     ) -> None:
         forms = texts.get("sentences", [])
-        self._forms = [(_pattern(form["says"]), form["told"]) for form in forms]
+        self._within, self._across = (
+            [(_pattern(form["says"], blank), form["told"]) for form in forms]
+            for blank in (f"(?:(?!{BETWEEN}).)+?", ".+?")
+        )
         self._terms, self._between = texts.get("terms", {}), texts["between"]
         self._digits, self._day = digits, day
 
     def told(self, text: str) -> str:
-        """The whole sentence, or else each of its parts that is known."""
-        whole = self._found(text)
+        """The whole sentence, or else each of its parts that is known.
+
+        A blank holds what joins parts, as a name may, only where the parts alone are not all known.
+        """
+        whole = self._found(text, self._within)
         if whole is not None:
             return whole
-        parts = [(part, self._found(part)) for part in text.split(BETWEEN)]
+        parts = [(part, self._found(part, self._within)) for part in text.split(BETWEEN)]
+        if not all(found for _, found in parts):
+            whole = self._found(text, self._across)
+        if whole is not None:
+            return whole
         if not any(found for _, found in parts):
             return text
         return str(self._between).join(part if found is None else found for part, found in parts)
 
-    def _found(self, text: str) -> str | None:
-        for pattern, told in self._forms:
+    def _found(self, text: str, forms: Forms) -> str | None:
+        for pattern, told in forms:
             match = pattern.fullmatch(text)
             if match:
                 return str(
@@ -61,5 +72,5 @@ class Sentences:
         return str(self._terms.get(value, f"\u2068{value}\u2069"))
 
 
-def _pattern(form: str) -> re.Pattern[str]:
-    return re.compile(BLANK.sub(r"(?P<\1>.+?)", re.escape(form)), re.DOTALL)
+def _pattern(form: str, blank: str) -> re.Pattern[str]:
+    return re.compile(BLANK.sub(rf"(?P<\1>{blank})", re.escape(form)), re.DOTALL)

@@ -130,6 +130,10 @@ def test_a_sentence_of_the_engine_is_told_with_its_figures() -> None:
     assert "۱٬۲۳۴ کنش؛ روز تعطیل" in both
     assert "Nowruz" in both
     assert told("another thing; a holiday: Yalda") == "another thing؛ روز تعطیل: \u2068Yalda\u2069"
+    seen = "983 of the audience seen there"
+    spent = "1,863 conversions for 17,297 spent, 1.35 times all channels together"
+    assert told(f"{spent}; {seen}") == f"{told(spent)}؛ {told(seen)}"
+    assert "conversions" not in told(spent)
     assert told("{x} 100%; nobody knows it") == "{x} 100%; nobody knows it"
     assert wording("en").told("12 of 40 placements have no results yet.").startswith("12 of 40")
 
