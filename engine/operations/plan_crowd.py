@@ -16,7 +16,8 @@ from engine import frames as f
 from engine.operations.audiences import audience
 from engine.operations.plan_request import PlanRequest
 from engine.planning.history import EVERYBODY
-from engine.planning.people import Crowd
+from engine.planning.people import Kinds
+from engine.planning.touch import Reached
 from engine.settings import Scalar, Section
 from engine.store.artefacts import Model
 
@@ -111,7 +112,37 @@ def usual_share(channel: str, facts: dict[str, dict[str, Scalar]]) -> float:
     return float(np.median([float(row["usual_share"]) for row in facts.values()]))
 
 
-def shared_people(members: dict[str, Array]) -> bool:
+def reached(given: Places, settings: dict[str, Section]) -> tuple[Reached, tuple[str, ...]]:
+    """Who may see something: a person is counted once, whichever channel and segment it was."""
+    usual = settings["usual"]
+    kinds, unknown = _kinds_of(given.places, given.members, settings, by_channel=False)
+    size = kinds.size
+    told = np.where(np.isfinite(given.people), given.people / size, given.shares)
+    share = np.clip(told, 1e-6, 1.0)
+    notes = () if not unknown else (
+        f"Nobody counted the people of {unknown} segments; {usual.people:g} each were taken.",
+    )  # fmt: skip
+    return Reached(kinds, size * share, share), notes
+
+
+def shared_kinds(
+    places: list[tuple[str, str]], members: dict[str, Array], settings: dict[str, Section]
+) -> tuple[Kinds | None, tuple[str, ...]]:
+    """Who is in several segments of a channel, and a note; nobody where segments are apart.
+
+    Channels add up, as results tell of each beside the others. Where too many placements share
+    people they are not told apart.
+    """
+    if not _shared(members):
+        return None, ()
+    if len(places) > settings["plan"].most_shared:
+        text = "Segments share people: together they may bring less than the sum that is told."
+        return None, (text,)
+    text = "Segments share people: who is in several counts once, so that placements add to more."
+    return _kinds_of(places, members, settings, by_channel=True)[0], (text,)
+
+
+def _shared(members: dict[str, Array]) -> bool:
     """Whether segments hold the same people, more than a few."""
     if len(members) < 2:
         return False
@@ -119,47 +150,58 @@ def shared_people(members: dict[str, Array]) -> bool:
     return bool(rows.size > MOSTLY_APART * np.unique(rows).size)
 
 
-def crowd_of(given: Places, usual: Section, most: int) -> tuple[Crowd, tuple[str, ...]]:
-    """Kinds of people by the segments they are in; a segment nobody knows is people of its own.
+def _kinds_of(
+    places: list[tuple[str, str]],
+    members: dict[str, Array],
+    settings: dict[str, Section],
+    *,
+    by_channel: bool,
+) -> tuple[Kinds, int]:
+    """Kinds of people by the segments they are in, and how many segments nobody knows.
 
-    Where there are more kinds than settings allow, those of most people stand for all.
+    Those are people of their own, as many as usual. Where there are more kinds than settings
+    allow, those of most people stand for all.
     """
-    segments = sorted({segment for _, segment in given.places})
+    usual, most = float(settings["usual"].people), int(settings["plan"].most_people)
+    segments = sorted({segment for _, segment in places})
+    known = [row for row, id in enumerate(segments) if id in members]
+    counts, kind, held = _kinds([members[segments[row]] for row in known], most)
+    lists = {row: kind[held == column] for column, row in enumerate(known)}
+    lost = [row for row in range(len(segments)) if row not in lists or not lists[row].size]
+    own = [float(len(members.get(segments[row], ())) or usual) for row in lost]
+    lists |= {row: np.array([counts.size + at]) for at, row in enumerate(lost)}
+    people = np.concatenate([counts, own])
     at = {segment: row for row, segment in enumerate(segments)}
-    of = np.array([at[segment] for _, segment in given.places], np.int64)
-    known = {row: given.members[id] for row, id in enumerate(segments) if id in given.members}
-    unknown = [row for row in range(len(segments)) if row not in known]
-    counts, inside = _kinds(known, most)
-    kinds = [(inside[:, column], row) for column, row in enumerate(known)]
-    kind, place, sizes = [], [], np.full(len(segments), float(usual.people))
-    total = np.concatenate([counts, np.full(len(unknown), float(usual.people))])
-    lists: dict[int, Array] = {row: np.flatnonzero(mask) for mask, row in kinds}
-    lists |= {row: np.array([counts.size + extra]) for extra, row in enumerate(unknown)}
-    for row, which in lists.items():
-        sizes[row] = max(float(total[which].sum()), 1.0)
-    for number, row in enumerate(of.tolist()):
-        kind.append(lists[row])
-        place.append(np.full(lists[row].size, number))
-    size = sizes[of]
-    told = np.where(np.isfinite(given.people), given.people / size, given.shares)
-    share = np.clip(told, 1e-6, 1.0)
-    crowd = Crowd(total, np.concatenate(kind), np.concatenate(place), size * share, share)
-    notes = () if not unknown else (
-        f"Nobody counted the people of {len(unknown)} segments; {usual.people:g} each were taken.",
-    )  # fmt: skip
-    return crowd, notes
+    channels = {name: number for number, name in enumerate(sorted({c for c, _ in places}))}
+    parts, sizes = [], []
+    for channel, segment in places:
+        part = lists[at[segment]]
+        parts.append(part + channels[channel] * people.size * by_channel)
+        sizes.append(people[part])
+    place = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+    kinds = Kinds(np.concatenate(parts), place, np.concatenate(sizes), len(parts))
+    return kinds, len(segments) - len(known)
 
 
-def _kinds(known: dict[int, Array], most: int) -> tuple[Array, Array]:
-    """People of each kind (k,), and which of the segments hold it (k, segments)."""
-    if not known:
-        return np.zeros(0), np.zeros((0, 0), bool)
-    users, rows = np.unique(np.concatenate(list(known.values())), return_inverse=True)
-    inside = np.zeros((users.size, len(known)), bool)
-    column = np.repeat(np.arange(len(known)), [part.size for part in known.values()])
-    inside[rows, column] = True
-    packed = np.packbits(inside, axis=1)
-    _, first, counts = np.unique(packed, axis=0, return_index=True, return_counts=True)
+def _kinds(members: list[Array], most: int) -> tuple[Array, Array, Array]:
+    """People of each kind (k,); and for each kind and segment that holds it, their numbers (e,).
+
+    People are of one kind if random numbers of their segments have the same sum.
+    """
+    if not members:
+        return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows = np.concatenate(members)
+    column = np.repeat(np.arange(len(members)), [part.size for part in members])
+    order = np.argsort(rows, kind="stable")
+    rows, column = rows[order], column[order]
+    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+    code = np.random.default_rng(0).integers(0, 1 << 63, len(members), np.uint64)
+    sums = np.add.reduceat(code[column], starts)
+    _, first, counts = np.unique(sums, return_index=True, return_counts=True)
     kept = np.argsort(-counts, kind="stable")[:most]
-    scale = users.size / counts[kept].sum()
-    return counts[kept] * scale, inside[first[kept]]
+    ends = np.append(starts[1:], rows.size)
+    begin, length = starts[first[kept]], (ends - starts)[first[kept]]
+    kind = np.repeat(np.arange(kept.size), length)
+    within = np.arange(kind.size) - np.repeat(np.cumsum(length) - length, length)
+    scale = starts.size / counts[kept].sum()
+    return counts[kept] * scale, kind, column[np.repeat(begin, length) + within]

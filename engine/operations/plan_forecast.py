@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import frames as f
-from engine.operations.plan_goals import Goal, read_goal
+from engine.operations.plan_goals import read_goal
 from engine.operations.plan_inputs import Material
 from engine.operations.plan_request import PlanRequest
 from engine.planning.constraints import Limits
 from engine.planning.draws import interval
 from engine.planning.exploring import explore
+from engine.planning.goal import Goal
 from engine.planning.rounding import CENTS
 
 Array = NDArray[Any]
@@ -55,7 +56,7 @@ def forecast(material: Material, request: PlanRequest, limits: Limits) -> Foreca
     plan = material.settings["plan"]
     found = goal.best(limits, risk=request.risk)
     share = plan.exploration if request.exploration is None else request.exploration
-    cents = explore(found.cents, goal.draws, limits, float(share), days=request.days)
+    cents = explore(found.cents, goal.worlds, limits, float(share))
     spend = cents / CENTS
     each, total = goal.outcomes(spend, seed=request.seed)
     expected, whole = goal.expected(spend)

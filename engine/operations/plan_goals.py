@@ -1,144 +1,31 @@
 """What each goal counts: people, clicks, sales, money or buyers who come back.
 
-In: material and a request. Out: an objective: its best split, its outcomes in drawn worlds.
+In: material and a request. Out: the goal, its curves learned from results and beliefs.
 Never: a goal that answers with another one's numbers without a note.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.operations.plan_crowd import Places, crowd_of, returning, shared_people, usual_share
+from engine.operations.plan_crowd import Places, reached, returning, shared_kinds, usual_share
 from engine.operations.plan_inputs import Material
 from engine.operations.plan_request import PlanRequest
-from engine.planning.budget import Allocation, allocate_concave
-from engine.planning.constraints import Limits
-from engine.planning.curves import Concave, Curves
-from engine.planning.draws import Draws, draw_curves, draw_outcomes
+from engine.planning.draws import Draws, draw_curves
 from engine.planning.funnel import Rates, learn_rates, sum_funnel
+from engine.planning.goal import UNITS, Goal
 from engine.planning.history import SPEND, History, read_history
-from engine.planning.people import Crowd, ReachCurves, allocate_people
 from engine.planning.response import Response, fit_response
 from engine.planning.response_prior import Groups, name_levels
-from engine.planning.risk import allocate_careful
-from engine.planning.switches import allocate, as_switched, without_starts
+from engine.planning.touch import Moved
 from engine.planning.untried import Belief, Ground, believe, bounded_curves, within_people
 
 Array = NDArray[Any]
-UNITS = {"awareness": "people", "traffic": "clicks", "sales": "sales", "loyalty": "repeat buyers"}
-
-
-@dataclass(frozen=True)
-class Goal:
-    """An objective over placements (n,): curves for the whole time, and draws of a day's.
-
-    `worth` (n,) is what one counted outcome adds to the goal; `crowd` is there where people are
-    counted once, and curves are then of impressions.
-    """
-
-    curves: Curves
-    draws: Draws
-    worth: Array
-    days: int
-    dispersion: float
-    rates: tuple[Rates, Rates]
-    branches: int
-    unit: str
-    crowd: Crowd | None = None
-    notes: tuple[str, ...] = ()
-
-    def best(self, limits: Limits, *, risk: float) -> Allocation:
-        """The best split; for a risk the best mean of the worst share of drawn worlds."""
-        if self.crowd is None and risk <= 0:
-            return allocate(self.curves.times(self.worth), limits, branches=self.branches)
-        free = without_starts(limits)
-        found = self._beyond(free, risk)
-        if not (limits.start.any() or limits.channel_start.any()):
-            return found
-        # Who is on is decided for the mean; no choice of it passes what is best without starts.
-        chosen = allocate(self._apart(found.spend), limits, branches=self.branches)
-        kept = self._beyond(as_switched(limits, chosen.cents), risk)
-        return replace(kept, bound=max(found.bound, kept.value))
-
-    def _beyond(self, limits: Limits, risk: float) -> Allocation:
-        """The best split of goals that are no sum of curves; `start`s are not looked at."""
-        if self.crowd is not None:
-            return allocate_people(self.curves, self.crowd, limits)
-        return allocate_careful(self.draws.times(self.worth), limits, risk, days=self.days)
-
-    def _apart(self, spend: Array) -> Concave:
-        """Curves of each placement by itself, the others' money held fast."""
-        if self.crowd is None:
-            return self.curves.times(self.worth)
-        missed = self.crowd.missed(self.curves.value(spend))
-        worth = self.crowd.alone(missed) * self.crowd.share
-        return ReachCurves(self.curves, self.crowd.people, worth)
-
-    def plain(self, limits: Limits) -> Allocation:
-        """The best split for the mean under limits without starts."""
-        if self.crowd is not None:
-            return allocate_people(self.curves, self.crowd, limits)
-        return allocate_concave(self.curves.times(self.worth), limits)
-
-    def value(self, spend: Array) -> float:
-        """The mean outcome in all."""
-        return self.expected(spend)[1]
-
-    def expected(self, spend: Array) -> tuple[Array, float]:
-        """The mean outcome of each placement by itself (n,), and in all."""
-        counted = self.curves.value(spend)
-        if self.crowd is None:
-            return counted * self.worth, float((counted * self.worth).sum())
-        missed = self.crowd.missed(counted)
-        size = self.crowd.people / self.crowd.share
-        return (1.0 - missed) * size, self.crowd.reached(missed)
-
-    def counted(self, spend: Array) -> float:
-        """How many of what is counted, in all: people, or outcomes whatever each is worth."""
-        if self.crowd is not None:
-            return self.value(spend)
-        return float(self.curves.value(spend).sum())
-
-    def marginal(self, spend: Array) -> Array:
-        """What one more unit of money brings in each placement (n,)."""
-        slope = self.curves.slope(spend)
-        if self.crowd is None:
-            return slope * self.worth
-        counted = self.curves.value(spend)
-        missed = self.crowd.missed(counted)
-        fading = self.crowd.share * np.exp(-counted / self.crowd.people) / self.crowd.people
-        return self.crowd.alone(missed) * fading * slope
-
-    def outcomes(self, spend: Array, *, seed: int) -> tuple[Array, Array]:
-        """What may come: of each placement (n, draws), and in all (draws,)."""
-        counted = draw_outcomes(
-            self.draws.outcome(spend, self.days), self.dispersion, days=self.days, seed=seed
-        )
-        if self.crowd is None:
-            each = counted * self.worth[:, None]
-            return each, each.sum(0)
-        missed = [self.crowd.missed(column) for column in counted.T]
-        size = self.crowd.people / self.crowd.share
-        each = np.stack([(1.0 - one) * size for one in missed], axis=1)
-        return each, np.array([self.crowd.reached(one) for one in missed])
-
-    def funnel(self, spend: Array) -> tuple[Array, Array]:
-        """Impressions and clicks (n,) of the money, by the goal's own curves where it counts them.
-
-        Else at middle rates; never more clicks than impressions.
-        """
-        impressions = spend * self.rates[0].rate
-        if self.crowd is not None:
-            impressions = self.curves.value(spend)
-        clicks = impressions * self.rates[1].rate
-        if self.unit == UNITS["traffic"]:
-            clicks = self.curves.value(spend)
-        return np.maximum(impressions, clicks), clicks
 
 
 def read_goal(material: Material, request: PlanRequest) -> Goal:
@@ -154,15 +41,23 @@ def read_goal(material: Material, request: PlanRequest) -> Goal:
     plain = Groups(levels, np.zeros((len(history), 0)))
     rates = _rates(sums, plain, belief)
     tried = np.bincount(history.row, history.spend > 0, len(history)) > 0
+    counted = request.goal == "awareness"  # of impressions each is one more, whoever sees it
+    members = {} if counted else material.members
+    kinds, more = shared_kinds(history.places, members, material.settings)
     response = fit_response(
         history,
         _groups(material, levels, rates, (belief, tried), request),
         belief.start,
         material.settings,
+        shared=kinds,
         seed=request.seed,
     )
     most = np.where(tried, np.inf, belief.most)
-    return _goal(material, request, (response, rates, rows, sums, most), (column, notes))
+    goal = _goal(material, request, (response, rates, rows, sums, most), (column, (*notes, *more)))
+    if counted:
+        touch, unknown = reached(_places(material), material.settings)
+        return replace(goal, touch=touch, notes=(*goal.notes, *unknown))
+    return goal if kinds is None else replace(goal, touch=Moved(kinds.take(rows), goal.worth))
 
 
 def _goal(
@@ -176,17 +71,8 @@ def _goal(
     plan = material.settings["plan"]
     draws = draw_curves(response, int(plan.draws), seed=request.seed)
     worth, unit = _worth(material, request, (rows, sums), column)
-    crowd = None
     if request.goal == "loyalty" and material.model is None:
         notes = (*notes, "Nobody told who comes back: every sale was counted as one that does.")
-    if request.goal != "awareness" and shared_people(material.members):
-        text = "Segments share people: together they may bring less than the sum that is told."
-        notes = (*notes, text)
-    if request.goal == "awareness":
-        crowd, more = crowd_of(_places(material), material.settings["usual"], int(plan.most_people))
-        notes = (*notes, *more)
-        if request.risk > 0:
-            notes = (*notes, "Awareness is planned for the mean; the risk was not looked at.")
     return Goal(
         bounded_curves(response.learned.posterior, response.grid, most)
         .take(rows)
@@ -198,8 +84,7 @@ def _goal(
         (_taken(rates[0], rows), _taken(rates[1], rows)),
         int(plan.branches),
         unit,
-        crowd,
-        notes,
+        notes=notes,
     )
 
 

@@ -31,6 +31,12 @@ class Concave(Protocol):
     ) -> Array: ...
 
 
+class Scaled(Concave, Protocol):
+    """Concave curves each of which may be multiplied by a factor (n,)."""
+
+    def times(self, factors: Array) -> Scaled: ...
+
+
 @dataclass(frozen=True)
 class Curves:
     """Row i is the curve `s -> sum_k weights[i,k] (1 - exp(-s / scales[i,k]))`.

@@ -18,6 +18,7 @@ from engine.planning.response import Response
 Array = NDArray[Any]
 MOST_NUMBERS = 6e6  # placements x draws: what fits in memory beside everything else
 MOST_SHARED = 0.95
+FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Draws:
         """The mean of the draws' curves under weights (draws,) that sum to one."""
         return Curves(self.ceiling * weights, self.scale)
 
+    def some(self, count: int) -> Draws:
+        """The first so many draws; they are independent, so any will do."""
+        return Draws(self.ceiling[:, :count], self.scale[:, :count])
+
     def times(self, factors: Array) -> Draws:
         """Outcomes of each placement multiplied by a factor (n,)."""
         return Draws(self.ceiling * factors[:, None], self.scale)
@@ -59,7 +64,7 @@ def draw_curves(response: Response, count: int, *, seed: int) -> Draws:
     channel, so that errors that are shared do not cancel out in a sum.
     """
     posterior, places = response.learned.posterior, response.places
-    count = int(np.clip(MOST_NUMBERS / max(len(places), 1), 20, count))
+    count = int(np.clip(MOST_NUMBERS / max(len(places), 1), FEWEST, count))
     random = np.random.default_rng(seed)
     steps = np.cumsum(posterior.chance, axis=1)
     at, alive = _points(steps, random.random((len(places), count)))

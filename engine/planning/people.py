@@ -1,12 +1,12 @@
-"""People reached, each counted once, however many placements show them something.
+"""People counted once: whoever one placement moves is not moved again by another.
 
-In: impressions of each placement, who is in which segments. Out: curves of reach, an allocation
-and a bound. Never: a person counted twice because two segments hold them.
+In: kinds of people, what placements bring of them, the share each touches. Out: what all bring
+together, an allocation and a bound. Never: a person counted twice because two segments hold them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,134 +14,209 @@ from numpy.typing import NDArray
 
 from engine.planning.budget import Allocation, allocate_concave
 from engine.planning.constraints import Limits
-from engine.planning.curves import Concave, newton
+from engine.planning.curves import Scaled
 from engine.planning.rounding import CENTS, round_plan
 
 Array = NDArray[Any]
-ROUNDS, CLOSE, HALVINGS = 60, 3e-4, 12
+ROUNDS, CLOSE, HALVINGS, TINY = 60, 3e-4, 12, 1e-300
+BLOCK = 1 << 20  # numbers in one block of days
+_NODES = np.polynomial.legendre.leggauss(3)
+NODES = ((_NODES[0] + 1.0) / 2.0, _NODES[1] / 2.0)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Who may be moved by which placements: people of one kind by the same ones.
+
+    Entries (e,) name a kind, one of its placements, and how many people the kind has. `count`
+    placements in all; `size` (n,) the people of each.
+    """
+
+    kind: Array
+    place: Array
+    people: Array
+    count: int
+
+    @property
+    def size(self) -> Array:
+        """People (n,) of each placement; at least a tiny number, so that one may divide by it."""
+        return np.maximum(np.bincount(self.place, self.people, self.count), TINY)
+
+    def take(self, rows: Array) -> Kinds:
+        """The same people by some placements, numbered in the order of `rows`."""
+        number = np.full(self.count, -1)
+        number[rows] = np.arange(len(rows))
+        place = number[self.place]
+        kept = place >= 0
+        return Kinds(self.kind[kept], place[kept], self.people[kept], len(rows))
+
+    def ranked(self, whole: Array) -> Crowd:
+        """The crowd, where placements bring `whole` (..., n) if they move all of their people.
+
+        People moved by several placements count for the one that brings most of a person; ties
+        go to the placement that comes first. Each row of `whole` is a world with its own order.
+        """
+        order = np.lexsort((self.place, self.kind))
+        kind, place, people = self.kind[order], self.place[order], self.people[order]
+        size = self.size
+        each = (whole / size)[..., place]
+        # A stable sort of worth, then of kinds: within kinds worth falls, ties by placement.
+        falling = np.argsort(-each, axis=-1, kind="stable")
+        order = np.take_along_axis(
+            falling, np.argsort(kind[falling], axis=-1, kind="stable"), axis=-1
+        )
+        place, people = place[order], people[order]
+        each = np.take_along_axis(each, order, axis=-1)
+        starts = np.flatnonzero(np.diff(kind, prepend=-1))
+        counts = np.diff(starts, append=kind.size)
+        first, end = np.repeat(starts, counts), np.repeat(starts + counts, counts)
+        following = np.concatenate([each[..., 1:], np.zeros_like(each[..., :1])], axis=-1)
+        last = np.arange(kind.size) + 1 == end
+        beyond = each - np.where(last, 0.0, following)
+        return Crowd((first, end), place, people / size[place], people * beyond, self.count)
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Kinds of people: those of one kind are in the same segments.
+    """Kinds of people with their placements, those that bring most of a person first.
 
-    `counts` (k,) people of each kind. `kind` and `place` (e,) name which placements may reach
-    which kinds. `people` (n,) who may be reached by a placement, `share` (n,) what part of its
-    segment they are: those of the segment who are on its channel.
+    Entries (..., e) are sorted by kind; each row is a world. `kinds` (e,) are the first entry of
+    each one's kind, and the first after it; `part` of its placement's people that an entry holds;
+    `gain` what these people bring beyond what the kind's next placement brings of them, nowhere
+    below 0. Shares (..., n) that placements miss of their people have a row for each world, too.
     """
 
-    counts: Array
-    kind: Array
+    kinds: tuple[Array, Array]
     place: Array
-    people: Array
-    share: Array
+    part: Array
+    gain: Array
+    count: int
 
-    def missed(self, impressions: Array) -> Array:
-        """The chance (n,) that somebody of a segment is not reached by a placement.
+    def brought(self, missed: Array) -> Array:
+        """What placements bring (...,) that miss each a share (..., n) of their people.
 
-        Impressions fall on its people at random, so that those of a person follow Poisson's law.
+        Placements miss people independently, and each person moved brings the most that any of
+        those who moved them does: the sum over kinds and placements, the best first, of `gain`
+        for each person whom none so far missed. Concave in the spends together wherever the
+        logarithm of a share missed is convex in a placement's own.
         """
-        return np.asarray(1.0 - self.share * -np.expm1(-impressions / self.people))
+        return np.asarray((self.gain * -np.expm1(self._logs(missed)[1])).sum(-1))
 
-    def reached(self, missed: Array) -> float:
-        """People reached by any placement; channels and segments miss them independently."""
-        return float((self.counts * -np.expm1(self._logs(missed))).sum())
+    def kept(self, missed: Array) -> Array:
+        """The part (..., n) of what a placement brings that no better one brought already."""
+        own, logs = self._logs(missed)
+        with np.errstate(under="ignore"):
+            before = np.exp(np.minimum(logs - own, 0.0))
+        return _by_place(self.part * before, self.place, self.count)
 
     def alone(self, missed: Array) -> Array:
-        """People (n,) that a placement adds for each share of its segment that it reaches."""
-        others = np.exp(self._logs(missed))[self.kind] / np.maximum(missed[self.place], 1e-300)
-        return np.bincount(self.place, self.counts[self.kind] * others, self.people.size)
+        """What a placement (..., n) adds for each share of its people, the others held fast."""
+        own, logs = self._logs(missed)
+        with np.errstate(under="ignore"):
+            sums = _summed(self.gain * np.exp(logs))
+            rest = (sums[..., self.kinds[1]] - sums[..., :-1]) * np.exp(-own)
+        return _by_place(rest, self.place, self.count)
 
-    def _logs(self, missed: Array) -> Array:
-        logs = np.log(np.maximum(missed, 1e-300))[self.place]
-        return np.asarray(np.bincount(self.kind, logs, self.counts.size))
+    def told(self, touched: Array) -> Array:
+        """What each placement is told to bring, as a part (days, n) of what it brings by itself.
+
+        Whoever several touch, with chances `touched` (days, n), acts as for the best of them and
+        counts for one of them by chance: each kind's outcome is shared out in proportion to the
+        even split of what the placements bring by themselves, so that all told is all brought.
+        An even split is the mean of one over how many touch (Shapley 1953): with others of
+        chances t the integral of the product of `1 - t u` over u from 0 to 1; Gauss and
+        Legendre's nodes are exact for up to five others. Of a crowd of one world.
+        """
+        first, end = self.kinds
+        starts = np.flatnonzero(first == np.arange(first.size))
+        kind = np.repeat(np.arange(starts.size), np.diff(starts, append=first.size))
+        sums = _summed(self.gain)
+        whole, found = sums[end] - sums[:-1], np.zeros((len(touched), self.count))
+        step = max(1, BLOCK // max(first.size, 1))
+        for rows in (slice(day, day + step) for day in range(0, len(touched), step)):
+            share, own = touched[rows][:, self.place], np.zeros((len(touched[rows]), first.size))
+            for node, weight in zip(*NODES, strict=True):
+                logs = np.log1p(-node * share)
+                own += weight * np.exp(np.add.reduceat(logs, starts, axis=1)[:, kind] - logs)
+            _, logs = self._logs(1.0 - touched[rows])
+            brought = np.add.reduceat(self.gain * -np.expm1(logs), starts, axis=1)
+            split = np.add.reduceat(whole * share * own, starts, axis=1)
+            part = np.where(split > 0, brought / np.maximum(split, TINY), 1.0)[:, kind]
+            found[rows] = _by_place(self.part * own * part, self.place, self.count)
+        return found
+
+    def _logs(self, missed: Array) -> tuple[Array, Array]:
+        """Logarithms (..., e) of the share a placement missed, and it and all better ones did."""
+        logs = np.log(np.maximum(missed, TINY))
+        own = (
+            logs[..., self.place]
+            if self.place.ndim == 1
+            else np.take_along_axis(logs, self.place, -1)
+        )
+        sums = _summed(own)
+        return own, sums[..., 1:] - sums[..., self.kinds[0]]
 
 
-@dataclass(frozen=True)
-class ReachCurves:
-    """`worth (1 - exp(-I(s) / people))` for curves I of impressions: concave as they are."""
-
-    impressions: Concave
-    people: Array
-    worth: Array
-
-    def __len__(self) -> int:
-        return len(self.impressions)
-
-    def take(self, rows: Array) -> ReachCurves:
-        """The curves of some placements."""
-        return ReachCurves(self.impressions.take(rows), self.people[rows], self.worth[rows])
-
-    def value(self, spend: Array) -> Array:
-        """People (n,) at a spend (n,)."""
-        return np.asarray(self.worth * -np.expm1(-self.impressions.value(spend) / self.people))
-
-    def slope(self, spend: Array) -> Array:
-        """People of the next unit of money (n,)."""
-        return self._fading(spend) * self.impressions.slope(spend)
-
-    def bend(self, spend: Array) -> Array:
-        """The slope's slope (n,)."""
-        rate = self.impressions.slope(spend) ** 2 / self.people
-        return self._fading(spend) * (self.impressions.bend(spend) - rate)
-
-    def spend_at(
-        self, price: Array, low: Array, high: Array, *, near: Array | None = None
-    ) -> Array:
-        """As of `Curves`: the logarithm of this slope is convex too."""
-        return newton(self, price, (low, high), low if near is None else near)
-
-    def _fading(self, spend: Array) -> Array:
-        seen = self.impressions.value(spend) / self.people
-        return np.asarray(self.worth / self.people * np.exp(-seen))
+def _by_place(values: Array, place: Array, count: int) -> Array:
+    """Sums values (..., e) of each world by their places (..., e) or (e,): (..., count)."""
+    shape = (*values.shape[:-1], count)
+    world = np.arange(int(np.prod(shape[:-1]))).reshape(*shape[:-1], 1) * count
+    found = np.bincount((world + place).ravel(), values.ravel(), int(np.prod(shape)))
+    return np.asarray(found.reshape(shape))
 
 
-def allocate_people(impressions: Concave, crowd: Crowd, limits: Limits) -> Allocation:
-    """Maximises the people reached at least once.
+def _summed(values: Array) -> Array:
+    """Sums along the last axis of everything before each value, and of all at the end."""
+    found = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=found[..., 1:])
+    return found
 
-    The number is concave in all spends together: the chance to miss somebody is a product of
-    convex logarithms. Each round the others' share in a placement's people is held fast, the
-    plan best for that is sought, and a step is made towards it as far as more are reached. The
-    bound is that of the tangent: no plan passes it (Frank & Wolfe 1956).
+
+def allocate_people(touch: Scaled, crowd: Crowd, limits: Limits) -> Allocation:
+    """Maximises what placements bring together; `start`s are not looked at.
+
+    `touch` are curves from money to the share of its people that a placement moves. Each round
+    the others' share in a placement's people is held fast, the plan best for that is sought, and
+    a step is made towards it as far as more is brought. The bound is that of the tangent: no
+    plan passes it (Frank & Wolfe 1956).
     """
     plan, bound = None, np.inf
-    worth = np.bincount(crowd.place, crowd.counts[crowd.kind], crowd.people.size)
+    worth = crowd.alone(np.ones(crowd.count))
     for _ in range(ROUNDS):
-        curves = ReachCurves(impressions, crowd.people, worth * crowd.share)
-        wanted = allocate_concave(curves, limits)
+        wanted = allocate_concave(touch.times(worth), limits)
         step = wanted.cents.astype(np.float64)
-        plan = step if plan is None else _towards(plan, step, impressions, crowd)
-        missed = crowd.missed(impressions.value(plan / CENTS))
-        value, worth = crowd.reached(missed), crowd.alone(missed)
-        own = replace(curves, worth=worth * crowd.share)
-        bound = min(bound, value + _room(own.slope(plan / CENTS), plan, limits))
+        plan = step if plan is None else _towards(plan, step, touch, crowd)
+        missed = 1.0 - touch.value(plan / CENTS)
+        value, worth = float(crowd.brought(missed)), crowd.alone(missed)
+        slope = touch.slope(plan / CENTS) * worth
+        bound = min(bound, value + room(slope, plan, limits))
         if bound - value <= CLOSE * bound:
             break
     assert plan is not None
     whole = round_plan(plan, int(wanted.cents.sum()), limits.channel, limits.box)
-    missed = crowd.missed(impressions.value(whole / CENTS))
-    value = crowd.reached(missed)
-    own = replace(curves, worth=crowd.alone(missed) * crowd.share)
-    return Allocation(whole, value, max(bound, value), wanted.price, own.slope(whole / CENTS))
+    missed = 1.0 - touch.value(whole / CENTS)
+    value = float(crowd.brought(missed))
+    marginal = touch.slope(whole / CENTS) * crowd.alone(missed)
+    return Allocation(whole, value, max(bound, value), wanted.price, marginal)
 
 
-def _towards(plan: Array, step: Array, impressions: Concave, crowd: Crowd) -> Array:
+def _towards(plan: Array, step: Array, touch: Scaled, crowd: Crowd) -> Array:
     """The best of some points between two plans."""
 
-    def reach(at: float) -> float:
-        spend = (plan + at * (step - plan)) / CENTS
-        return crowd.reached(crowd.missed(impressions.value(spend)))
+    def brought(at: float) -> float:
+        return float(crowd.brought(1.0 - touch.value((plan + at * (step - plan)) / CENTS)))
 
     tried = [1.0, 0.75, *(0.5**power for power in range(1, HALVINGS))]
-    best = max(tried, key=reach)
-    return plan if reach(best) < reach(0.0) else plan + best * (step - plan)
+    best = max(tried, key=brought)
+    return plan if brought(best) < brought(0.0) else plan + best * (step - plan)
 
 
-def _room(slope: Array, plan: Array, limits: Limits) -> float:
+def room(slope: Array, plan: Array, limits: Limits) -> float:
     """How much more any plan could bring along the tangent: the dual of a linear programme.
 
-    Any prices bound it. Those tried are the highest slopes among placements that could take more,
-    in all and within channels that are at a limit.
+    `slope` (n,) of the outcome for a unit of money at `plan` (n,) in cents. Any prices bound it.
+    Those tried are the highest slopes among placements that could take more, in all and within
+    channels that are at a limit.
     """
     low, high, first, last = limits.box
     free = (high > low) & (plan < high - 1)
@@ -156,5 +231,5 @@ def _room(slope: Array, plan: Array, limits: Limits) -> float:
         each = slope - own[limits.channel]
         profit = np.maximum(each * low, each * high).sum()
         limited = np.maximum(own - price, 0.0) * last - np.maximum(price - own, 0.0) * first
-        best = min(best, float(price * limits.budget + limited.sum() + profit))
+        best = min(best, float(price * limits.budget + limited.sum() + profit.sum()))
     return max(0.0, (best - float(slope @ plan)) / CENTS)

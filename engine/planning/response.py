@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.planning.borrowing import Common, Learned, learn_common
 from engine.planning.curves import Curves
 from engine.planning.history import History
+from engine.planning.people import Kinds
 from engine.planning.response_prior import Groups, Hope
 from engine.planning.saturation import Posterior, Sums, dispersion, sum_rows
 from engine.settings import Section
@@ -82,6 +83,7 @@ def fit_response(
     start: Start,
     settings: dict[str, Section],
     *,
+    shared: Kinds | None = None,
     seed: int = 0,
 ) -> Response:
     """Learns the curves of all placements by empirical Bayes, with weak beliefs about spreads.
@@ -93,6 +95,9 @@ def fit_response(
 
     Args:
         groups: of ceilings and of scales, placements in the order of the history.
+        shared: who is in the segments of several placements, in the same order. Whoever several
+            touched on a day was counted for one of them, so that each told of less than it
+            brings by itself, which is what is learned; missing: nobody.
         seed: draws the placements from which is learned what all have in common.
     """
     rows, organic = _rows(history, settings)
@@ -103,7 +108,7 @@ def fit_response(
         curves = mean_curves(found.posterior, common.grid)
         paid = np.maximum(curves.take(rows.row).value(rows.spend), LEAST)
         delay = _delay(rows, paid, settings["time"]) if start.delayed else 0.0
-        rows = replace(rows, exposure=_arrived(rows.age, delay))
+        rows = replace(rows, exposure=_arrived(rows.age, delay) * _own(rows, curves, shared))
         paid = paid * rows.exposure
         phi = dispersion(rows.outcome, paid + organic, rows.recent, settings["noise"].most)
         weight = rows.recent / (1.0 + phi * (paid + organic))
@@ -181,6 +186,17 @@ def mean_curves(posterior: Posterior, grid: Array) -> Curves:
 def _arrived(age: Array, delay: float) -> Array:
     """The share of an outcome that has come so many days after the spend; waits are exponential."""
     return np.ones(age.size) if delay <= 0 else -np.expm1(-np.maximum(age, 0.5) / delay)
+
+
+def _own(rows: _Rows, curves: Curves, shared: Kinds | None) -> Array:
+    """The part (t,) of what a placement brings by itself that it was counted for that day."""
+    if shared is None:
+        return np.ones(rows.row.size)
+    days, day = np.unique(rows.age, return_inverse=True)
+    touched, ceiling = np.zeros((days.size, shared.count)), curves.weights.sum(1)
+    share = curves.take(rows.row).value(rows.spend) / np.maximum(ceiling, LEAST)[rows.row]
+    touched[day, rows.row] = np.minimum(share, 1.0)
+    return np.asarray(shared.ranked(ceiling).told(touched)[day, rows.row])
 
 
 def _delay(rows: _Rows, paid: Array, settings: Section) -> float:

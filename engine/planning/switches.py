@@ -6,6 +6,7 @@ choice of switches passes. Never: a start broken, or a gap that is not told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from engine.planning.rounding import CENTS
 
 Array = NDArray[Any]
 EXACT, ROUNDS = 1e-9, 45
+LOOSE = 5e-4
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,84 @@ def allocate(curves: Concave, limits: Limits, *, branches: int) -> Allocation:
     return replace(best, bound=max(best.bound, min(left, first.bound)))
 
 
-def without_starts(limits: Limits) -> Limits:
-    """The limits as if nobody started at a least amount: what they allow bounds every plan."""
-    none = np.zeros_like(limits.start)
-    return replace(limits, start=none, channel_start=np.zeros_like(limits.channel_start))
+def allocate_switched(
+    solve: Callable[[Limits], Allocation],
+    around: Callable[[Array], Concave],
+    limits: Limits,
+    *,
+    branches: int,
+) -> Allocation:
+    """As `allocate`, for any concave goal.
+
+    A case is first solved as if its undecided switches could have any amount; that bounds it.
+    Where some then spend less than their start, they are set as is best for the placements one
+    by one around that plan, which is a plan too, and the case is split on the one furthest from
+    either end. Cases that could be better by no more than `solve` itself leaves open are not
+    looked at.
+
+    Args:
+        solve: the best split under limits, `start`s not looked at.
+        around: curves of placements by themselves, the others' money held fast at a spend (n,).
+
+    Raises:
+        PlanInfeasible: nothing can start within the budget.
+    """
+    best: Allocation | None = None
+    first = solve(limits)
+    waiting: list[tuple[Limits, Allocation]] = [(limits, first)]
+    seen, closed = 0, -np.inf
+    while waiting and seen < branches:
+        waiting.sort(key=lambda case: case[1].bound)
+        case, relaxed = waiting.pop()
+        if best is not None and relaxed.bound <= best.value * (1 + LOOSE):
+            closed = max(closed, relaxed.bound)
+            continue
+        seen += 1
+        short = _short(case, relaxed.cents)
+        tried = relaxed if short.size == 0 else _switched_around(solve, around, case, relaxed)
+        if tried is not None and (best is None or tried.value > best.value):
+            best = tried
+        if short.size == 0:
+            closed = max(closed, relaxed.bound)
+            continue
+        for on in (True, False):
+            try:
+                part = settle_limits(_switched(case, int(short[0]), on=on))
+            except PlanInfeasible:
+                continue
+            waiting.append((part, solve(part)))
+    if best is None:
+        raise nothing_starts(limits)
+    left = max([closed, *(relaxed.bound for _, relaxed in waiting)])
+    return replace(best, bound=max(best.value, min(first.bound, left)))
+
+
+def _short(limits: Limits, cents: Array) -> Array:
+    """Undecided switches that have some money, but less than their start: furthest from it first.
+
+    Numbers of placements from 0, of channels from n.
+    """
+    switches = _switches(limits)
+    sums = np.bincount(limits.channel, cents, limits.channel_low.size)
+    part = np.concatenate([cents, sums])[switches] / np.maximum(
+        np.concatenate([limits.start, limits.channel_start])[switches], 1
+    )
+    short = np.flatnonzero((part > 0) & (part < 1))
+    return switches[short[np.argsort(np.abs(part[short] - 0.5), kind="stable")]]
+
+
+def _switched_around(
+    solve: Callable[[Limits], Allocation],
+    around: Callable[[Array], Concave],
+    limits: Limits,
+    relaxed: Allocation,
+) -> Allocation | None:
+    """The best plan with switches as one look at the placements one by one sets them."""
+    try:
+        found = allocate(around(relaxed.spend), limits, branches=1)
+        return solve(settle_limits(as_switched(limits, found.cents)))
+    except PlanInfeasible:
+        return None
 
 
 def as_switched(limits: Limits, cents: Array) -> Limits:

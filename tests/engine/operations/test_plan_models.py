@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
+import numpy as np
+import polars as pl
 import pytest
 
 from engine.operations.plans import make_plan
@@ -72,9 +75,58 @@ def test_a_model_of_the_home_is_found(home):
     assert plan["model_version"] == model.version
 
 
-def test_sums_over_segments_that_share_people_are_told_as_such(home):
-    shared = {"results": None, "product_id": "p003", "channels": ("instagram",)}
-    for goal, told in (("sales", True), ("traffic", True), ("awareness", False)):
-        plan = make_plan(home, ask(goal, **shared), model=learned())
-        assert any("share people" in note for note in plan["notes"]) == told
-    assert not any("share people" in note for note in make_plan(home, ask())["notes"])
+def test_whoever_several_segments_hold_acts_once(home):
+    """Of every goal; channels of one segment add up, as past results tell of each."""
+    wanted = {"results": None, "product_id": "p003", "channels": ("instagram",), "budget": 2e4}
+    for goal in ("sales", "traffic", "loyalty"):
+        plan = make_plan(home, ask(goal, **wanted), model=learned())
+        each = [row["expected"] for row in plan["allocation"] if row["spend"] > 0]
+        assert max(each) <= plan["expected"] < 0.98 * sum(each)
+        assert plan["lower"] <= plan["expected"] <= plan["upper"]
+        assert plan["gap"] < 1e-3
+        assert any("share people" in note for note in plan["notes"])
+    alone = make_plan(home, ask())
+    assert not any("share people" in note for note in alone["notes"])
+    assert sum(row["expected"] for row in alone["allocation"]) == pytest.approx(alone["expected"])
+
+
+def test_past_results_of_segments_that_share_people_tell_of_each_by_itself(home):
+    """Both ran on the same days: each told of less than it brings where the other is silent."""
+    model = learned()
+    wanted = {"product_id": "p003", "channels": ("instagram",), "exploration": 0.0}
+    prior = make_plan(home, ask(results=None, **wanted), model=model)
+    ids = [row["segment_id"] for row in prior["allocation"]][:2]
+    days = [date(2026, 9, 1) + timedelta(day) for day in range(30)]
+    random = np.random.default_rng(1)
+    results = pl.DataFrame([
+        {"date": day, "channel": "instagram", "segment_id": id, "spend": spend, "sales": sales}
+        for id in ids
+        for day, spend, sales in zip(
+            days,
+            random.lognormal(3, 0.8, 30).round(2),
+            random.poisson(30, 30),
+            strict=True,
+        )
+    ])  # fmt: skip
+    asked = ask(results=results, now=datetime(2026, 10, 2, tzinfo=UTC), **wanted)
+    aware = make_plan(home, asked, model=model)
+    (home.root / "configs").mkdir(parents=True)
+    (home.root / "configs" / "planning.toml").write_text("[plan]\nmost_shared = 1\n")
+    naive = make_plan(home, asked, model=model)
+    assert any("counts once" in note for note in aware["notes"])
+    assert any("may bring less" in note for note in naive["notes"])
+    by_itself = [sum(row["expected"] for row in plan["allocation"]) for plan in (aware, naive)]
+    assert by_itself[0] > 1.05 * aware["expected"]
+    assert by_itself[1] == pytest.approx(naive["expected"])
+    # Both ran together before, and bring together what they brought.
+    assert aware["expected"] == pytest.approx(2 * 30 * 7, rel=0.06)
+
+
+def test_a_careful_plan_of_awareness_does_better_in_bad_worlds(home):
+    wanted = {"results": None, "product_id": "p003", "channels": ("instagram", "telegram")}
+    plan = make_plan(home, ask("awareness", risk=0.2, budget=500.0, **wanted), model=learned())
+    mean = make_plan(home, ask("awareness", budget=500.0, **wanted), model=learned())
+    assert plan["objective"] == "mean of the worst 0.2"
+    assert plan["value"] < mean["value"]
+    assert plan["expected"] <= mean["expected"] * 1.001
+    assert plan["gap"] < 1e-2

@@ -9,7 +9,7 @@ from engine.planning.budget import allocate_concave
 from engine.planning.constraints import Wishes, read_limits
 from engine.planning.draws import Draws
 from engine.planning.exploring import explore
-from engine.planning.risk import allocate_careful, worst_weights
+from engine.planning.risk import Apart, allocate_careful, worst_weights
 
 NAMES = [("a", "sure"), ("a", "gamble")]
 
@@ -29,7 +29,7 @@ def test_the_worst_share_is_weighed_in_full_and_in_part():
 def test_a_careful_plan_leaves_the_gamble_and_does_better_in_bad_worlds():
     draws, limits = one_sure_one_gamble(), read_limits(NAMES, 80.0, Wishes())
     mean = allocate_concave(draws.mixed(np.full(100, 0.01)), limits)
-    careful = allocate_careful(draws, limits, 0.2, days=1)
+    careful = allocate_careful(Apart(draws, 1), limits, 0.2)
     assert mean.cents[1] > mean.cents[0]
     assert careful.cents[0] > 7800
     assert careful.gap < 5e-3
@@ -40,14 +40,14 @@ def test_a_careful_plan_leaves_the_gamble_and_does_better_in_bad_worlds():
 def test_curiosity_moves_its_share_and_no_more():
     draws, limits = one_sure_one_gamble(), read_limits(NAMES, 80.0, Wishes(maxima={NAMES[1]: 50.0}))
     best = np.array([8000, 0])
-    found = explore(best, draws, limits, 0.2, days=1)
+    found = explore(best, Apart(draws, 1), limits, 0.2)
     assert found.sum() == 8000
     assert 0 < found[1] <= 1600
-    assert explore(best, draws, limits, 0.0, days=1).tolist() == best.tolist()
+    assert explore(best, Apart(draws, 1), limits, 0.0).tolist() == best.tolist()
 
 
 def test_curiosity_keeps_locks_and_minima():
     draws = one_sure_one_gamble()
     limits = read_limits(NAMES, 80.0, Wishes(locks={NAMES[1]: 1.23}))
     best = allocate_concave(draws.mixed(np.full(100, 0.01)), limits).cents
-    assert explore(best, draws, limits, 0.5, days=1)[1] == 123
+    assert explore(best, Apart(draws, 1), limits, 0.5)[1] == 123

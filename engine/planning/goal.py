@@ -1,0 +1,165 @@
+"""What a plan is to reach: its best split, what it brings, and what it may bring.
+
+In: curves and draws of placements, how they touch people. Out: allocations, outcomes, intervals'
+draws. Never: a look at results or models; `engine/operations/plan_goals.py` reads those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.planning.budget import Allocation, allocate_concave
+from engine.planning.constraints import Limits
+from engine.planning.curves import Concave, Curves, Scaled
+from engine.planning.draws import FEWEST, Draws, draw_outcomes
+from engine.planning.funnel import Rates
+from engine.planning.people import Crowd, allocate_people
+from engine.planning.risk import Apart, Worlds, allocate_careful
+from engine.planning.switches import allocate, allocate_switched
+from engine.planning.together import Together
+from engine.planning.touch import Touch
+
+Array = NDArray[Any]
+MOST_ENTRIES = 6_000_000  # kinds of people x draws that are held for intervals
+WORLDS, MOST_TERMS = (
+    200,
+    400_000,
+)  # worlds of a careful plan; placements, or kinds of people, x draws in each of its looks
+UNITS = {"awareness": "people", "traffic": "clicks", "sales": "sales", "loyalty": "repeat buyers"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An objective over placements (n,): curves for the whole time, and draws of a day's.
+
+    `worth` (n,) is what one counted outcome adds to the goal; `touch` is there where placements
+    share people, who are counted once.
+    """
+
+    curves: Curves
+    draws: Draws
+    worth: Array
+    days: int
+    dispersion: float
+    rates: tuple[Rates, Rates]
+    branches: int
+    unit: str
+    touch: Touch | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        """People by the placements that touch them; only where they are shared."""
+        assert self.touch is not None
+        return self.touch.kinds.ranked(self.touch.whole(self.curves))
+
+    @cached_property
+    def shares(self) -> Scaled:
+        """The share of its people that a placement touches; only where they are shared."""
+        assert self.touch is not None
+        return self.touch.mean(self.curves)
+
+    @cached_property
+    def together(self) -> Together:
+        """Drawn worlds; only where people are shared."""
+        assert self.touch is not None
+        entries = int(self.touch.kinds.place.size)
+        return Together(_some(self.draws, entries, MOST_ENTRIES), self.touch, self.days)
+
+    def best(self, limits: Limits, *, risk: float) -> Allocation:
+        """The best split; for a risk the best mean of the worst share of drawn worlds."""
+        if self.touch is None and risk <= 0:
+            return allocate(self.curves.times(self.worth), limits, branches=self.branches)
+        solve: Callable[[Limits], Allocation] = self.plain
+        if risk > 0:
+
+            def solve(case: Limits) -> Allocation:
+                return allocate_careful(self.worlds, case, risk)
+
+        return allocate_switched(solve, self._around, limits, branches=self.branches)
+
+    def _around(self, spend: Array) -> Concave:
+        """Curves of placements by themselves, the others' money held fast."""
+        if self.touch is None:
+            return self.curves.times(self.worth)
+        return self.shares.times(self.crowd.alone(1.0 - self.shares.value(spend)))
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """As many drawn worlds as careful and curious plans can look at."""
+        if self.touch is not None:
+            draws, entries = self.together.draws, int(self.touch.kinds.place.size)
+            return Together(_some(draws, entries, MOST_TERMS, WORLDS), self.touch, self.days)
+        some = _some(self.draws.times(self.worth), len(self.worth), MOST_TERMS, WORLDS)
+        return Apart(some, self.days)
+
+    def plain(self, limits: Limits) -> Allocation:
+        """The best split for the mean; `start`s are not looked at."""
+        if self.touch is not None:
+            return allocate_people(self.shares, self.crowd, limits)
+        return allocate_concave(self.curves.times(self.worth), limits)
+
+    def value(self, spend: Array) -> float:
+        """The mean outcome in all."""
+        return self.expected(spend)[1]
+
+    def expected(self, spend: Array) -> tuple[Array, float]:
+        """The mean outcome of each placement by itself (n,), and in all."""
+        if self.touch is None:
+            each = self.curves.value(spend) * self.worth
+            return each, float(each.sum())
+        touched = self.shares.value(spend)
+        return touched * self.touch.whole(self.curves), float(self.crowd.brought(1.0 - touched))
+
+    def counted(self, spend: Array) -> float:
+        """How many of what is counted, in all: people, or outcomes whatever each is worth."""
+        if self.unit == UNITS["awareness"]:
+            return self.value(spend)
+        counted = self.curves.value(spend)
+        if self.touch is not None:
+            counted = counted * self.crowd.kept(1.0 - self.shares.value(spend))
+        return float(counted.sum())
+
+    def marginal(self, spend: Array) -> Array:
+        """What one more unit of money brings in each placement (n,)."""
+        if self.touch is None:
+            return self.curves.slope(spend) * self.worth
+        alone = self.crowd.alone(1.0 - self.shares.value(spend))
+        return np.asarray(alone * self.shares.slope(spend))
+
+    def outcomes(self, spend: Array, *, seed: int) -> tuple[Array, Array]:
+        """What may come: of each placement by itself (n, draws), and in all (draws,)."""
+        draws = self.draws if self.touch is None else self.together.draws
+        counted = draw_outcomes(
+            draws.outcome(spend, self.days), self.dispersion, days=self.days, seed=seed
+        )
+        if self.touch is None:
+            each = counted * self.worth[:, None]
+            return each, each.sum(0)
+        each = self.touch.each(counted)
+        return each, self.together.total(each, spend)
+
+    def funnel(self, spend: Array) -> tuple[Array, Array]:
+        """Impressions and clicks (n,) of the money, by the goal's own curves where it counts them.
+
+        Else at middle rates; never more clicks than impressions.
+        """
+        impressions = spend * self.rates[0].rate
+        if self.unit == UNITS["awareness"]:
+            impressions = self.curves.value(spend)
+        clicks = impressions * self.rates[1].rate
+        if self.unit == UNITS["traffic"]:
+            clicks = self.curves.value(spend)
+        return np.maximum(impressions, clicks), clicks
+
+
+def _some(draws: Draws, entries: int, terms: int, most: int | None = None) -> Draws:
+    """As many draws as can be handled in seconds, where each needs `entries` numbers at a look."""
+    count = np.clip(terms // max(entries, 1), FEWEST, min(len(draws), most or len(draws)))
+    return draws.some(int(count))
