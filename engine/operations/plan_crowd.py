@@ -6,6 +6,7 @@ Never: a person's id; kinds are counts.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from engine.settings import Scalar, Section
 from engine.store.artefacts import Model
 
 Array = NDArray[Any]
+FEWEST, MOST_ENTRIES = 500, 60_000  # people, and kinds of them x placements
 MOSTLY_APART = 1.05  # people of segments one by one, against people of all of them together
 
 
@@ -159,13 +161,19 @@ def _kinds_of(
 ) -> tuple[Kinds, int]:
     """Kinds of people by the segments they are in, and how many segments nobody knows.
 
-    Those are people of their own, as many as usual. Where there are more kinds than settings
-    allow, those of most people stand for all.
+    Those are people of their own, as many as usual. Where there are more people than settings
+    allow, or more than can be looked at in seconds, some drawn at random stand for all.
     """
     usual, most = float(settings["usual"].people), int(settings["plan"].most_people)
     segments = sorted({segment for _, segment in places})
     known = [row for row, id in enumerate(segments) if id in members]
-    counts, kind, held = _kinds([members[segments[row]] for row in known], most)
+    rows = [members[segments[row]] for row in known]
+    named = Counter(segment for _, segment in places)
+    times = np.array([named[segments[row]] for row in known], np.int64)
+    counts, kind, held = _kinds(rows, most)
+    entries = int(times[held].sum())
+    if entries > MOST_ENTRIES:
+        counts, kind, held = _kinds(rows, max(FEWEST, int(counts.sum() * MOST_ENTRIES / entries)))
     lists = {row: kind[held == column] for column, row in enumerate(known)}
     lost = [row for row in range(len(segments)) if row not in lists or not lists[row].size]
     own = [float(len(members.get(segments[row], ())) or usual) for row in lost]
@@ -192,16 +200,19 @@ def _kinds(members: list[Array], most: int) -> tuple[Array, Array, Array]:
         return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)
     rows = np.concatenate(members)
     column = np.repeat(np.arange(len(members)), [part.size for part in members])
+    users = np.unique(rows)
+    scale = max(1.0, users.size / most)
+    if users.size > most:
+        drawn = np.random.default_rng(0).choice(users, most, replace=False)
+        kept = np.isin(rows, drawn)
+        rows, column = rows[kept], column[kept]
     order = np.argsort(rows, kind="stable")
     rows, column = rows[order], column[order]
-    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
     code = np.random.default_rng(0).integers(0, 1 << 63, len(members), np.uint64)
     sums = np.add.reduceat(code[column], starts)
     _, first, counts = np.unique(sums, return_index=True, return_counts=True)
-    kept = np.argsort(-counts, kind="stable")[:most]
-    ends = np.append(starts[1:], rows.size)
-    begin, length = starts[first[kept]], (ends - starts)[first[kept]]
-    kind = np.repeat(np.arange(kept.size), length)
+    begin, length = starts[first], np.diff(starts, append=rows.size)[first]
+    kind = np.repeat(np.arange(first.size), length)
     within = np.arange(kind.size) - np.repeat(np.cumsum(length) - length, length)
-    scale = starts.size / counts[kept].sum()
-    return counts[kept] * scale, kind, column[np.repeat(begin, length) + within]
+    return counts * scale, kind, column[np.repeat(begin, length) + within]

@@ -24,6 +24,7 @@ from engine.planning.rounding import CENTS
 
 Array = NDArray[Any]
 FEW_POINTS, MANY_PLACES = 5, 5000
+DRAWN = 2e-3  # a gap that cannot be seen in a picture
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _curve(
     for budget in np.unique(np.linspace(0, 2 * limits.budget, int(points)).astype(np.int64)):
         spend = np.zeros(len(material.places))
         if budget > 0:
-            spend = goal.plain(with_budget(limits, int(budget))).cents / CENTS
+            case = with_budget(limits, int(budget))
+            spend = goal.plain(case, near=before, close=DRAWN).cents / CENTS
         # What less money reaches is reached: plans are only as near to the best as their gap.
         spend = before = max(before, spend, key=lambda split: goal.value(split))
         _, total = goal.outcomes(spend, seed=request.seed)

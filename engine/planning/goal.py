@@ -19,7 +19,7 @@ from engine.planning.constraints import Limits
 from engine.planning.curves import Concave, Curves, Scaled
 from engine.planning.draws import FEWEST, Draws, draw_outcomes
 from engine.planning.funnel import Rates
-from engine.planning.people import Crowd, allocate_people
+from engine.planning.people import CLOSE, Crowd, allocate_people
 from engine.planning.risk import Apart, Worlds, allocate_careful
 from engine.planning.switches import allocate, allocate_switched
 from engine.planning.together import Together
@@ -65,13 +65,6 @@ class Goal:
         assert self.touch is not None
         return self.touch.mean(self.curves)
 
-    @cached_property
-    def together(self) -> Together:
-        """Drawn worlds; only where people are shared."""
-        assert self.touch is not None
-        entries = int(self.touch.kinds.place.size)
-        return Together(_some(self.draws, entries, MOST_ENTRIES), self.touch, self.days)
-
     def best(self, limits: Limits, *, risk: float) -> Allocation:
         """The best split; for a risk the best mean of the worst share of drawn worlds."""
         if self.touch is None and risk <= 0:
@@ -94,15 +87,22 @@ class Goal:
     def worlds(self) -> Worlds:
         """As many drawn worlds as careful and curious plans can look at."""
         if self.touch is not None:
-            draws, entries = self.together.draws, int(self.touch.kinds.place.size)
-            return Together(_some(draws, entries, MOST_TERMS, WORLDS), self.touch, self.days)
+            entries = int(self.touch.kinds.place.size)
+            some = _some(self.draws, entries, MOST_TERMS, WORLDS)
+            return Together(some, self.touch, self.days)
         some = _some(self.draws.times(self.worth), len(self.worth), MOST_TERMS, WORLDS)
         return Apart(some, self.days)
 
-    def plain(self, limits: Limits) -> Allocation:
-        """The best split for the mean; `start`s are not looked at."""
+    def plain(
+        self, limits: Limits, *, near: Array | None = None, close: float = CLOSE
+    ) -> Allocation:
+        """The best split for the mean; `start`s are not looked at.
+
+        Where people are shared, the way begins at a split `near` (n,), and ends with a gap of
+        `close` at most, if it can.
+        """
         if self.touch is not None:
-            return allocate_people(self.shares, self.crowd, limits)
+            return allocate_people(self.shares, self.crowd, limits, near=near, close=close)
         return allocate_concave(self.curves.times(self.worth), limits)
 
     def value(self, spend: Array) -> float:
@@ -135,15 +135,21 @@ class Goal:
 
     def outcomes(self, spend: Array, *, seed: int) -> tuple[Array, Array]:
         """What may come: of each placement by itself (n, draws), and in all (draws,)."""
-        draws = self.draws if self.touch is None else self.together.draws
-        counted = draw_outcomes(
-            draws.outcome(spend, self.days), self.dispersion, days=self.days, seed=seed
-        )
         if self.touch is None:
-            each = counted * self.worth[:, None]
+            each = self._counted(self.draws, spend, seed) * self.worth[:, None]
             return each, each.sum(0)
-        each = self.touch.each(counted)
-        return each, self.together.total(each, spend)
+        if not self.touch.bounded:
+            # What others leave to a placement is taken as it is in the mean of worlds.
+            each = self._counted(self.draws, spend, seed) * self.worth[:, None]
+            return each, self.crowd.kept(1.0 - self.shares.value(spend)) @ each
+        draws = _some(self.draws, int(self.touch.kinds.place.size), MOST_ENTRIES)
+        each = self.touch.each(self._counted(draws, spend, seed))
+        whole = self.touch.drawn_whole(draws, self.days)
+        return each, self.crowd.brought(1.0 - (each / whole).T)
+
+    def _counted(self, draws: Draws, spend: Array, seed: int) -> Array:
+        mean = draws.outcome(spend, self.days)
+        return draw_outcomes(mean, self.dispersion, days=self.days, seed=seed)
 
     def funnel(self, spend: Array) -> tuple[Array, Array]:
         """Impressions and clicks (n,) of the money, by the goal's own curves where it counts them.

@@ -172,16 +172,27 @@ def _summed(values: Array) -> Array:
     return found
 
 
-def allocate_people(touch: Scaled, crowd: Crowd, limits: Limits) -> Allocation:
+def allocate_people(
+    touch: Scaled,
+    crowd: Crowd,
+    limits: Limits,
+    *,
+    near: Array | None = None,
+    close: float = CLOSE,
+) -> Allocation:
     """Maximises what placements bring together; `start`s are not looked at.
 
     `touch` are curves from money to the share of its people that a placement moves. Each round
     the others' share in a placement's people is held fast, the plan best for that is sought, and
     a step is made towards it as far as more is brought. The bound is that of the tangent: no
-    plan passes it (Frank & Wolfe 1956).
+    plan passes it (Frank & Wolfe 1956). It ends when the gap is `close`.
+
+    Args:
+        near: a spend (n,), within the limits or not, around which the first plan is sought.
     """
     plan, bound = None, np.inf
-    worth = crowd.alone(np.ones(crowd.count))
+    missed = np.ones(crowd.count) if near is None else 1.0 - touch.value(near)
+    worth = crowd.alone(missed)
     for _ in range(ROUNDS):
         wanted = allocate_concave(touch.times(worth), limits)
         step = wanted.cents.astype(np.float64)
@@ -190,7 +201,7 @@ def allocate_people(touch: Scaled, crowd: Crowd, limits: Limits) -> Allocation:
         value, worth = float(crowd.brought(missed)), crowd.alone(missed)
         slope = touch.slope(plan / CENTS) * worth
         bound = min(bound, value + room(slope, plan, limits))
-        if bound - value <= CLOSE * bound:
+        if bound - value <= close * bound:
             break
     assert plan is not None
     whole = round_plan(plan, int(wanted.cents.sum()), limits.channel, limits.box)
@@ -201,14 +212,19 @@ def allocate_people(touch: Scaled, crowd: Crowd, limits: Limits) -> Allocation:
 
 
 def _towards(plan: Array, step: Array, touch: Scaled, crowd: Crowd) -> Array:
-    """The best of some points between two plans."""
+    """The best of some points between two plans; what is brought has one peak along the way."""
 
-    def brought(at: float) -> float:
-        return float(crowd.brought(1.0 - touch.value((plan + at * (step - plan)) / CENTS)))
+    def brought(plan: Array) -> float:
+        return float(crowd.brought(1.0 - touch.value(plan / CENTS)))
 
-    tried = [1.0, 0.75, *(0.5**power for power in range(1, HALVINGS))]
-    best = max(tried, key=brought)
-    return plan if brought(best) < brought(0.0) else plan + best * (step - plan)
+    best, most = plan, brought(plan)
+    for part in (1.0, 0.75, *(0.5**power for power in range(1, HALVINGS))):
+        tried = plan + part * (step - plan)
+        value = brought(tried)
+        if value < most and best is not plan:
+            break
+        best, most = (tried, value) if value > most else (best, most)
+    return best
 
 
 def room(slope: Array, plan: Array, limits: Limits) -> float:

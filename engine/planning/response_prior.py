@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 SWEEPS, LEAST = 4, 0.01
+SURE = 1e-12  # variance of a logarithm below which nothing is left to learn
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def observed(mean: Array, variance: Array, prior: tuple[Array, Array]) -> tuple[
     """
     said, spread = prior
     # Where results widen what was said, the step stays that of the likelihood's slope.
-    precision = np.maximum(1.0 / variance - 1.0 / spread, LEAST / spread)
+    precision = np.maximum(1.0 / np.maximum(variance, SURE) - 1.0 / spread, LEAST / spread)
     return mean + (mean - said) / (spread * precision), precision
 
 

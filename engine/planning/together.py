@@ -44,17 +44,6 @@ class Together:
         """What each world brings (draws,) at a spend (n,)."""
         return self.crowd.brought(self._missed(spend))
 
-    def total(self, each: Array, spend: Array) -> Array:
-        """What each world brings (draws,) where placements by themselves brought so much.
-
-        Args:
-            each: (n, draws) by chance more or less than what is expected at a spend (n,).
-        """
-        if self.touch.bounded:
-            whole = self.touch.drawn_whole(self.draws, self.days)
-            return self.crowd.brought(1.0 - (each / whole).T)
-        return np.asarray((each.T * self.crowd.kept(self._missed(spend))).sum(1))
-
     def around(self, weights: Array, spend: Array) -> Concave:
         """Curves of placements in the mean of worlds under weights, the others held fast."""
         factors = self.crowd.alone(self._missed(spend)).T * weights
