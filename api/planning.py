@@ -19,8 +19,8 @@ PAGES = (".html", ".htm")
 Words = list[str] | None
 LIMIT = "CHANNEL=AMOUNT or CHANNEL/SEGMENT=AMOUNT; as often as needed."
 EXAMPLE = (
-    "Example: mokhatab plan --results results.csv --goal sales --budget 20000 --days 14 "
-    "--max telegram=6000 --lock instagram/seg-007=1500 --out plan.html"
+    "Example: mokhatab plan --product p000 --goal sales --budget 3000 --days 14 "
+    "--channel telegram --channel instagram --max telegram=1000 --out plan.html"
 )
 
 

@@ -80,7 +80,7 @@ def forecast(material: Material, request: PlanRequest, limits: Limits) -> Foreca
         "outcomes": goal.counted(spend),
     }
     impressions, clicks = goal.funnel(spend)
-    notes = (*goal.notes, *_left_over(limits, int(cents.sum())))
+    notes = (*goal.notes, *_few_worlds(goal, request), *_left_over(limits, int(cents.sum())))
     return Forecast(
         found.cents, cents, expected, lower, upper, goal.marginal(spend), impressions, clicks,
         totals, _curve(goal, limits, material, request), notes,
@@ -91,6 +91,16 @@ def _ends(outcomes: Array, expected: Array, share: float) -> tuple[Array, Array]
     """The interval, widened to hold the mean, which a law with a long tail may leave outside."""
     lower, upper = interval(outcomes, share)
     return np.minimum(lower, expected), np.maximum(upper, expected)
+
+
+def _few_worlds(goal: Goal, request: PlanRequest) -> tuple[str, ...]:
+    worlds = goal.worlds.shape[1] if request.risk > 0 else 0
+    if request.risk * worlds >= 1 or not worlds:
+        return ()
+    text = (
+        f"A risk of {request.risk:g} is less than one of {worlds} drawn cases: the worst was taken."
+    )
+    return (text,)
 
 
 def _left_over(limits: Limits, spent: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ In: placements, limits, cents. Out: sentences. Never: a sentence where nothing i
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from engine.errors import counted
 from engine.operations.plan_inputs import Material
+from engine.operations.plan_request import PlanRequest
 from engine.planning.constraints import Limits
 from engine.planning.rounding import CENTS
 
 Array = NDArray[Any]
 SHOWN, DOLLARS = 5, (None, "USD")
+EXACT = 1e-12  # what a number of 15 digits may be off by
 
 
 def market_notes(material: Material, cents: Array, currency: str | None) -> tuple[str, ...]:
@@ -39,6 +42,19 @@ def market_notes(material: Material, cents: Array, currency: str | None) -> tupl
         notes.append(f"Below the smallest spend of a network in US dollars: {_few(small)}.")
     if few:
         notes.append(f"Fewer people than their network takes: {counted(few, 'placement')}.")
+    return tuple(notes)
+
+
+def asked_notes(request: PlanRequest, limits: Limits, today: date) -> tuple[str, ...]:
+    """Where a plan cannot be quite what was asked: parts of cents, days that are over."""
+    notes = []
+    if abs(request.budget * CENTS - limits.budget) > request.budget * CENTS * EXACT:
+        notes.append(
+            f"Money is put in whole cents: {limits.budget / CENTS:.2f} of the budget's "
+            f"{request.budget:.15g} were planned."
+        )
+    if request.start is not None and request.start < today:
+        notes.append(f"The plan begins on {request.start.isoformat()}, which is over.")
     return tuple(notes)
 
 

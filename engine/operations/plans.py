@@ -19,7 +19,7 @@ from engine.operations.outlets import ground_of, hours_of
 from engine.operations.past_lift import caused
 from engine.operations.plan_forecast import Forecast, forecast
 from engine.operations.plan_inputs import Material, gather
-from engine.operations.plan_notes import closed_notes, market_notes, repeated_notes
+from engine.operations.plan_notes import asked_notes, closed_notes, market_notes, repeated_notes
 from engine.operations.plan_request import PlanRequest
 from engine.planning.constraints import Limits, Wishes, read_limits
 from engine.planning.rounding import CENTS, round_parts
@@ -69,6 +69,7 @@ def make_plan(home: Home, request: PlanRequest, *, model: Model | None = None) -
             *material.notes,
             *(() if request.results is None else repeated_notes(request.results)),
             *found.notes,
+            *asked_notes(request, limits, material.now.date()),
             *closed_notes(limits),
             *market_notes(material, found.cents, request.currency),
             *_caused_notes(incremental),

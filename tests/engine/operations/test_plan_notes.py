@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pytest
 
@@ -72,3 +74,12 @@ def test_more_money_never_reaches_fewer_people(home):
         curve = make_plan(home, wanted, model=model)["curve"]
         reached = [point["expected"] for point in curve]
         assert reached == sorted(reached)
+
+
+def test_parts_of_cents_days_that_are_over_and_risks_too_small_are_told(home):
+    told = notes(home, budget=100.005, start=date(2026, 2, 20), risk=0.001)
+    assert "100.00 of the budget's 100.005 were planned." in told
+    assert "The plan begins on 2026-02-20, which is over." in told
+    assert "less than one of" in told
+    usual = notes(home, budget=0.29, start=date(2026, 3, 1), risk=0.2)
+    assert not any(word in usual for word in ("cents", "over.", "less than one"))
