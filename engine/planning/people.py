@@ -239,7 +239,8 @@ def room(slope: Array, plan: Array, limits: Limits) -> float:
     sums = np.bincount(limits.channel, plan, first.size)
     most = np.zeros(first.size)
     np.maximum.at(most, limits.channel[free], slope[free])
-    full, least = sums >= last - 1, sums <= first + 1
+    # A channel that may have the whole budget is not bounded by its maximum.
+    full, least = (sums >= last - 1) & (last < limits.budget), sums <= first + 1
     best = np.inf
     for price in (most[~full].max(initial=0.0), most.max(initial=0.0), float(np.median(slope))):
         own = np.where(full, np.maximum(most, price), price)

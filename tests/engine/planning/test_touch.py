@@ -95,3 +95,10 @@ def test_no_plan_is_above_the_tangent_by_more_than_its_room(seed):
     assert most >= (best - slope @ plan) / 100 - 1e-9
     there = linprog(-slope, **given).x
     assert room(slope, there, limits) <= 0.35 * best / 100
+
+
+def test_a_channel_that_must_have_all_money_leaves_no_room():
+    names = [("a", "one"), ("a", "two"), ("b", "one")]
+    limits = read_limits(names, 100.0, Wishes(minima={"a": 100.0}))
+    found = room(np.array([1.0, 1.0, 50.0]), np.array([4000.0, 6000.0, 0.0]), limits)
+    assert found == pytest.approx(0.0, abs=1e-9)
