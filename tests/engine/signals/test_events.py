@@ -30,7 +30,9 @@ def reason(**row):
 
 
 characters = st.characters(exclude_categories=["Cs", "Cc"])
-ids = st.text(characters, min_size=1, max_size=64).filter(lambda text: len(text.encode()) <= 256)
+ids = st.text(characters, min_size=1, max_size=64).filter(
+    lambda text: text.strip() and len(text.encode()) <= 256
+)
 
 
 @given(st.lists(ids, min_size=1, max_size=5))
