@@ -135,7 +135,11 @@ def shared_kinds(
     Channels add up, as results tell of each beside the others. Where too many placements share
     people they are not told apart.
     """
-    if not _shared(members):
+    on: dict[str, set[str]] = {}
+    for channel, segment in places:
+        on.setdefault(channel, set()).add(segment)
+    together = {frozenset(segments & set(members)) for segments in on.values()}
+    if not any(_shared({id: members[id] for id in each}) for each in together):
         return None, ()
     if len(places) > settings["plan"].most_shared:
         text = "Segments share people: together they may bring less than the sum that is told."

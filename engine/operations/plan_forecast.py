@@ -80,7 +80,7 @@ def forecast(material: Material, request: PlanRequest, limits: Limits) -> Foreca
         "outcomes": goal.counted(spend),
     }
     impressions, clicks = goal.funnel(spend)
-    notes = (*goal.notes, *_few_worlds(goal, request), *_left_over(limits, int(cents.sum())))
+    notes = (*goal.notes, *_few_worlds(goal, request), *_left_over(limits, cents))
     return Forecast(
         found.cents, cents, expected, lower, upper, goal.marginal(spend), impressions, clicks,
         totals, _curve(goal, limits, material, request), notes,
@@ -103,13 +103,18 @@ def _few_worlds(goal: Goal, request: PlanRequest) -> tuple[str, ...]:
     return (text,)
 
 
-def _left_over(limits: Limits, spent: int) -> tuple[str, ...]:
+def _left_over(limits: Limits, cents: Array) -> tuple[str, ...]:
+    spent = int(cents.sum())
     if spent == limits.budget:
         return ()
     left = (limits.budget - spent) / CENTS
     least = np.bincount(limits.channel, limits.high, limits.channel_high.size)
     if np.minimum(least, limits.channel_high).sum() <= spent:
         return (f"{left:.2f} of the budget are left: every placement is at its maximum.",)
+    sums = np.bincount(limits.channel, cents, limits.channel_high.size)
+    off = np.concatenate([cents, sums]) == 0
+    if (np.concatenate([limits.start, limits.channel_start])[off] > limits.budget - spent).any():
+        return (f"{left:.2f} of the budget are left: what is off needs more to start.",)
     return (f"{left:.2f} of the budget are left: more brings nothing by what is believed.",)
 
 

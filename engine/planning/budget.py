@@ -43,6 +43,8 @@ class Allocation:
     @property
     def gap(self) -> float:
         """How far the plan may be from the best, as a share of the bound; never below 0."""
+        if not np.isfinite(self.bound):
+            return 1.0
         return max(0.0, (self.bound - self.value) / self.bound) if self.bound > 0 else 0.0
 
 

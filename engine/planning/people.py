@@ -19,6 +19,7 @@ from engine.planning.rounding import CENTS, round_plan
 
 Array = NDArray[Any]
 ROUNDS, CLOSE, HALVINGS, TINY = 60, 3e-4, 12, 1e-300
+FLOOR = 1e-6  # the least share missed of which it is asked what more people would bring
 BLOCK = 1 << 20  # numbers in one block of days
 _NODES = np.polynomial.legendre.leggauss(3)
 NODES = ((_NODES[0] + 1.0) / 2.0, _NODES[1] / 2.0)
@@ -111,7 +112,8 @@ class Crowd:
 
     def alone(self, missed: Array) -> Array:
         """What a placement (..., n) adds for each share of its people, the others held fast."""
-        own, logs = self._logs(missed)
+        # Less missed would be lost among the sums of other kinds; nobody sees the difference.
+        own, logs = self._logs(np.maximum(missed, FLOOR))
         with np.errstate(under="ignore"):
             sums = _summed(self.gain * np.exp(logs))
             rest = (sums[..., self.kinds[1]] - sums[..., :-1]) * np.exp(-own)
@@ -120,12 +122,13 @@ class Crowd:
     def told(self, touched: Array) -> Array:
         """What each placement is told to bring, as a part (days, n) of what it brings by itself.
 
-        Whoever several touch, with chances `touched` (days, n), acts as for the best of them and
-        counts for one of them by chance: each kind's outcome is shared out in proportion to the
-        even split of what the placements bring by themselves, so that all told is all brought.
-        An even split is the mean of one over how many touch (Shapley 1953): with others of
-        chances t the integral of the product of `1 - t u` over u from 0 to 1; Gauss and
-        Legendre's nodes are exact for up to five others. Of a crowd of one world.
+        Whoever several touch, with chances `touched` (days, n), acts as for the best of them. What
+        a kind brings is taken as counted in proportion to an even split of what each placement
+        brings by itself, so that all told is all brought, and placements alike share evenly; by
+        chance alone a weak placement beside a strong one would be told of more. An even split is
+        the mean of one over how many touch (Shapley 1953): with others of chances t the integral
+        of the product of `1 - t u` over u from 0 to 1; Gauss and Legendre's nodes are exact for up
+        to five others. Of a crowd of one world.
         """
         first, end = self.kinds
         starts = np.flatnonzero(first == np.arange(first.size))

@@ -22,6 +22,7 @@ from engine.planning.rounding import CENTS, round_plan
 Array = NDArray[Any]
 ROUNDS, CLOSE, TERMS = (50, 400), 1e-3, 400_000
 LOOK, LOOKS = 20, 12
+SHARED = 160  # rounds at most where people are shared, which cost more
 
 
 class Worlds(Protocol):
@@ -80,7 +81,8 @@ def allocate_careful(worlds: Worlds, limits: Limits, share: float) -> Allocation
     places, count = worlds.shape
     weights, plan, bound = np.full(count, 1.0 / count), np.zeros(places), np.inf
     best, price = (-np.inf, plan), 0.0
-    rounds = int(np.clip(TERMS // max(places * count, 1) * ROUNDS[0], *ROUNDS))
+    most = ROUNDS[1] if worlds.apart else SHARED
+    rounds = int(np.clip(TERMS // max(places * count, 1) * ROUNDS[0], ROUNDS[0], most))
     for turn in range(1, rounds + 1):
         found = allocate_concave(worlds.around(weights, plan / CENTS), limits)
         if worlds.apart:

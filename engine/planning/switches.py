@@ -146,7 +146,7 @@ def _switched_around(
     limits: Limits,
     relaxed: Allocation,
 ) -> Allocation | None:
-    """The best plan with switches as one look at the placements one by one sets them."""
+    """The plan under switches as a single look at placements one by one sets them, if any."""
     try:
         found = allocate(around(relaxed.spend), limits, branches=1)
         return solve(settle_limits(as_switched(limits, found.cents)))

@@ -1,6 +1,6 @@
 """From money to the share of people who are touched: reached at all, or moved as far as they go.
 
-In: curves of outcomes, or draws of them. Out: curves of shares, none above 1.
+In: curves of outcomes, or draws. Out: curves of shares, and these weighed by what they are worth.
 Never: a sum over placements; people whom several touch are counted in `people`.
 """
 

@@ -44,6 +44,8 @@ def test_channels_add_up_but_for_those_who_only_see(planning):
 def test_segments_apart_need_no_kinds(planning):
     apart = {"one": np.arange(10), "two": np.arange(10, 30)}
     assert shared_kinds(PLACES, apart, planning) == (None, ())
+    on_other_channels = [("a", "one"), ("b", "two")]
+    assert shared_kinds(on_other_channels, MEMBERS, planning) == (None, ())
 
 
 def test_some_people_stand_for_all_where_there_are_too_many(planning, monkeypatch):

@@ -83,3 +83,15 @@ def test_parts_of_cents_days_that_are_over_and_risks_too_small_are_told(home):
     assert "less than one of" in told
     usual = notes(home, budget=0.29, start=date(2026, 3, 1), risk=0.2)
     assert not any(word in usual for word in ("cents", "over.", "less than one"))
+
+
+def test_money_left_because_nothing_starts_at_so_little_is_told_so(home):
+    channels = sorted({channel for channel, _ in market().places})
+    request = ask(
+        starts={channels[0]: 4500.0},
+        maxima=dict.fromkeys(channels[1:], 300.0),
+    )
+    plan = make_plan(home, request)
+    told = "\n".join(plan["notes"])
+    assert spent_on(plan, channels[0]) == 0
+    assert "of the budget are left: what is off needs more to start." in told

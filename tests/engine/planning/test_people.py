@@ -209,3 +209,12 @@ def test_no_plan_does_better_in_bad_worlds_by_more_than_the_gap(kind):
     single = worlds.one(3, found.spend)
     wanted = worlds.around(np.eye(60)[3], found.spend)
     assert single.slope(found.spend) == pytest.approx(wanted.slope(found.spend))
+
+
+def test_a_placement_that_misses_next_to_nobody_still_counts():
+    """Beside kinds of many people, whose sums would swallow what is left of it."""
+    kinds = Kinds(np.arange(3), np.arange(3), np.full(3, 100.0), 3)
+    crowd = kinds.ranked(np.array([1e6, 100.0, 1e6]))
+    for missed in (1e-3, 1e-9, 1e-15, 1e-40, 0.0):
+        alone = crowd.alone(np.array([0.3, missed, 1.0]))
+        assert alone == pytest.approx([1e6, 100.0, 1e6], rel=1e-5)

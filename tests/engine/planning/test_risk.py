@@ -26,6 +26,10 @@ def test_the_worst_share_is_weighed_in_full_and_in_part():
     )
 
 
+def test_a_share_of_less_than_one_world_is_the_worst_of_them():
+    assert worst_weights(np.array([3.0, 1.0, 2.0]), 0.01).tolist() == [0.0, 1.0, 0.0]
+
+
 def test_a_careful_plan_leaves_the_gamble_and_does_better_in_bad_worlds():
     draws, limits = one_sure_one_gamble(), read_limits(NAMES, 80.0, Wishes())
     mean = allocate_concave(draws.mixed(np.full(100, 0.01)), limits)
@@ -51,3 +55,12 @@ def test_curiosity_keeps_locks_and_minima():
     limits = read_limits(NAMES, 80.0, Wishes(locks={NAMES[1]: 1.23}))
     best = allocate_concave(draws.mixed(np.full(100, 0.01)), limits).cents
     assert explore(best, Apart(draws, 1), limits, 0.5)[1] == 123
+
+
+def test_curiosity_does_not_switch_on_what_is_off():
+    wishes = Wishes(starts={NAMES[1]: 5.0, "b": 6.0})
+    limits = read_limits([*NAMES, ("b", "other"), ("b", "more")], 80.0, wishes)
+    ceiling = np.vstack([np.full(60, 10.0), np.full((3, 60), 8.0)])
+    draws = Draws(ceiling, np.full((4, 60), 100.0))
+    best = np.array([8000, 0, 0, 0])
+    assert explore(best, Apart(draws, 1), limits, 0.5).tolist() == best.tolist()

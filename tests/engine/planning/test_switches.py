@@ -80,6 +80,28 @@ def test_many_switches_keep_their_least_and_tell_the_gap():
     assert other.bound >= found.value
 
 
+@pytest.mark.parametrize("branches", [1, 2, 3, 200])
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_passes_the_bound_however_bad_the_plan(seed, branches):
+    """Switches set at first by curves that are wrong: the truth lies between value and bound."""
+    curves, names = planted(5, seed)
+    starts = {place: 45.0 + 12 * at for at, place in enumerate(names[:4])}
+    limits = read_limits(names, 150.0, Wishes(starts=starts, maxima={names[4]: 20.0}))
+    truth = best_of_all(curves, names, 150.0, starts, {names[4]: 20.0})
+    wrong = Curves(1.0 / curves.weights, curves.scales)
+    found = allocate_switched(plain(curves), lambda spend: wrong, limits, branches=branches)
+    assert found.value <= truth * (1 + 1e-9)
+    assert found.bound >= truth * (1 - 1e-9)
+    assert found.bound <= plain(curves)(limits).bound * (1 + 1e-9)
+    if branches == 200:
+        assert found.gap <= LOOSE
+
+
+def test_a_bound_that_is_none_is_no_proof():
+    found = Allocation(np.array([1]), 5.0, np.inf, 1.0, np.ones(1))
+    assert found.gap == 1.0
+
+
 def test_a_budget_below_every_start_is_told_so():
     _, names = planted(4, 1)
     for starts in (dict.fromkeys(names, 60.0), {"c0": 60.0, "c1": 70.0}):
