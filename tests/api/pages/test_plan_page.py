@@ -330,3 +330,11 @@ def test_print_shows_the_figures_that_are_folded_away() -> None:
     printed = css[css.index("@media print") :]
     assert "details::details-content { content-visibility: visible" in printed
     assert "print-color-adjust: exact" in printed
+
+
+def test_a_careful_plan_says_of_which_cases_it_is_the_mean() -> None:
+    answer = an_answer() | {"objective": "mean of the worst 0.2"}
+    assert "mean of the worst 0.2 of cases" in Looked(page(answer, "en")).said
+    told = Looked(page(answer, "fa")).said
+    assert "بدترین سهمِ ۰٫۲ از حالت‌هاست" in told
+    assert "worst" not in told

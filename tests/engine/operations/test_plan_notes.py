@@ -90,6 +90,7 @@ def test_money_left_because_nothing_starts_at_so_little_is_told_so(home):
     request = ask(
         starts={channels[0]: 4500.0},
         maxima=dict.fromkeys(channels[1:], 300.0),
+        locks={channels[1]: 300.0, channels[2]: 300.0},
     )
     plan = make_plan(home, request)
     told = "\n".join(plan["notes"])
