@@ -90,29 +90,39 @@ def test_whoever_several_segments_hold_acts_once(home):
     assert sum(row["expected"] for row in alone["allocation"]) == pytest.approx(alone["expected"])
 
 
-def test_past_results_of_segments_that_share_people_tell_of_each_by_itself(home):
-    """Both ran on the same days: each told of less than it brings where the other is silent."""
-    model = learned()
-    wanted = {"product_id": "p003", "channels": ("instagram",), "exploration": 0.0}
-    prior = make_plan(home, ask(results=None, **wanted), model=model)
-    ids = [row["segment_id"] for row in prior["allocation"]][:2]
-    days = [date(2026, 9, 1) + timedelta(day) for day in range(30)]
+NOW = datetime(2026, 10, 2, tzinfo=UTC)
+
+
+def both_on(channels: tuple[str, ...], ids: list[str], column: str) -> pl.DataFrame:
+    """A month in which each segment brings thirty a day on each channel, whatever is spent."""
     random = np.random.default_rng(1)
-    results = pl.DataFrame([
-        {"date": day, "channel": "instagram", "segment_id": id, "spend": spend, "sales": sales}
+    days = [date(2026, 9, 1) + timedelta(day) for day in range(30)]
+    return pl.DataFrame([
+        {"date": day, "channel": channel, "segment_id": id, "spend": spend, column: came}
+        for channel in channels
         for id in ids
-        for day, spend, sales in zip(
-            days,
-            random.lognormal(3, 0.8, 30).round(2),
-            random.poisson(30, 30),
-            strict=True,
+        for day, spend, came in zip(
+            days, random.lognormal(3, 0.8, 30).round(2), random.poisson(30, 30), strict=True
         )
     ])  # fmt: skip
-    asked = ask(results=results, now=datetime(2026, 10, 2, tzinfo=UTC), **wanted)
-    aware = make_plan(home, asked, model=model)
+
+
+WANTED = {"product_id": "p003", "channels": ("instagram",), "exploration": 0.0, "now": NOW}
+
+
+@pytest.fixture
+def ids(home) -> list[str]:
+    prior = make_plan(home, ask(results=None, **WANTED), model=learned())
+    return [row["segment_id"] for row in prior["allocation"]][:2]
+
+
+def test_past_results_of_segments_that_share_people_tell_of_each_by_itself(home, ids):
+    """Both ran on the same days: each told of less than it brings where the other is silent."""
+    asked = ask(results=both_on(("instagram",), ids, "sales"), **WANTED)
+    aware = make_plan(home, asked, model=learned())
     (home.root / "configs").mkdir(parents=True)
     (home.root / "configs" / "planning.toml").write_text("[plan]\nmost_shared = 1\n")
-    naive = make_plan(home, asked, model=model)
+    naive = make_plan(home, asked, model=learned())
     assert any("counts once" in note for note in aware["notes"])
     assert any("may bring less" in note for note in naive["notes"])
     by_itself = [sum(row["expected"] for row in plan["allocation"]) for plan in (aware, naive)]
@@ -120,6 +130,23 @@ def test_past_results_of_segments_that_share_people_tell_of_each_by_itself(home)
     assert by_itself[1] == pytest.approx(naive["expected"])
     # Both ran together before, and bring together what they brought.
     assert aware["expected"] == pytest.approx(2 * 30 * 7, rel=0.06)
+
+
+def test_results_of_other_channels_do_not_move_who_is_in_which_segment(home, ids):
+    more = both_on(("aparat", "instagram", "youtube"), ids, "sales")
+    plan = make_plan(home, ask(results=more, **WANTED), model=learned())
+    assert {row["channel"] for row in plan["allocation"]} == {"instagram"}
+    assert plan["expected"] == pytest.approx(2 * 30 * 7, rel=0.06)
+    assert sum(row["expected"] for row in plan["allocation"]) > 1.05 * plan["expected"]
+
+
+def test_impressions_are_as_many_as_were_told_whoever_saw_them(home):
+    """Of each sight of an advertisement somebody is told, also where both segments hold them."""
+    tiers = ["tier-recent", "tier-very-active"]
+    results = both_on(("instagram",), tiers, "impressions")
+    plan = make_plan(home, ask("awareness", results=results, **WANTED), model=learned())
+    seen = {row["segment_id"]: row["impressions"] for row in plan["allocation"]}
+    assert [seen[id] for id in tiers] == pytest.approx([210, 210], rel=0.1)
 
 
 def test_a_careful_plan_of_awareness_does_better_in_bad_worlds(home):
