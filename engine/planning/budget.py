@@ -6,7 +6,7 @@ passes, and what the next unit of money brings. Never: a plan beyond a limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.planning.constraints import Limits
 from engine.planning.curves import Concave
-from engine.planning.rounding import CENTS, round_plan
+from engine.planning.rounding import CENTS, round_parts, round_plan
 
 Array = NDArray[Any]
 LEAST_PRICE, ROUNDS, EXACT = 1e-250, 200, 1e-11
@@ -123,6 +123,7 @@ def allocate_concave(curves: Concave, limits: Limits) -> Allocation:
     Kuhn-Tucker conditions). Money that brings nothing anywhere, or that no placement may take,
     stays unspent.
     """
+    limits = _filled(curves, limits)
     low, high, _, last = (part / CENTS for part in limits.box)
     prices = channel_prices(curves, limits)
     sums = np.bincount(limits.channel, high, last.size)
@@ -155,6 +156,24 @@ def _in_cents(spend: Array, limits: Limits, price: float) -> Array:
     total = limits.budget if price > 0 else min(limits.budget, round(spend.sum() * CENTS))
     total = int(np.clip(total, least, most))
     return round_plan(spend * CENTS, total, limits.channel, limits.box)
+
+
+def _filled(curves: Concave, limits: Limits) -> Limits:
+    """Limits where a channel's minimum that no price fills is split among its placements.
+
+    More than they take brings nothing, whoever has it; without a split others would first get
+    that money, and be priced by it.
+    """
+    low, high, first, _ = limits.box
+    filled = low.copy()
+    for channel in np.flatnonzero(first > np.bincount(limits.channel, low, first.size)):
+        rows = np.flatnonzero(limits.channel == channel)
+        box = (low[rows] / CENTS, high[rows] / CENTS)
+        alone = Market(curves.take(rows), box, np.zeros_like(rows), FREE)
+        taken = alone.spend(LEAST_PRICE, box[0]) * CENTS
+        if taken.sum() < first[channel] - 1:
+            filled[rows] = round_parts(taken, int(first[channel]), low[rows], high[rows])
+    return replace(limits, low=filled)
 
 
 def channel_prices(curves: Concave, limits: Limits) -> Prices:
