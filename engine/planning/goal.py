@@ -26,11 +26,9 @@ from engine.planning.together import Together
 from engine.planning.touch import Touch
 
 Array = NDArray[Any]
-MOST_ENTRIES = 6_000_000  # kinds of people x draws that are held for intervals
-WORLDS, MOST_TERMS = (
-    200,
-    400_000,
-)  # worlds of a careful plan; placements, or kinds of people, x draws in each of its looks
+MOST_ENTRIES = 12_000_000  # kinds of people by placements x draws, of which each is looked at
+MOST_LOOKED = 16_000_000  # as many of them in all cases of on and off of a careful plan
+MOST_TERMS = 400_000  # placements x draws in each look of a careful plan
 UNITS = {"awareness": "people", "traffic": "clicks", "sales": "sales", "loyalty": "repeat buyers"}
 
 
@@ -70,12 +68,16 @@ class Goal:
         if self.touch is None and risk <= 0:
             return allocate(self.curves.times(self.worth), limits, branches=self.branches)
         solve: Callable[[Limits], Allocation] = self.plain
+        branches = self.branches
         if risk > 0:
 
             def solve(case: Limits) -> Allocation:
                 return allocate_careful(self.worlds, case, risk)
 
-        return allocate_switched(solve, self._around, limits, branches=self.branches)
+            if self.touch is not None:
+                looked = self.touch.kinds.place.size * self.worlds.shape[1]
+                branches = int(np.clip(MOST_LOOKED // max(looked, 1), 1, branches))
+        return allocate_switched(solve, self._around, limits, branches=branches)
 
     def _around(self, spend: Array) -> Concave:
         """Curves of placements by themselves, the others' money held fast."""
@@ -87,11 +89,9 @@ class Goal:
     def worlds(self) -> Worlds:
         """As many drawn worlds as careful and curious plans can look at."""
         if self.touch is not None:
-            entries = int(self.touch.kinds.place.size)
-            some = _some(self.draws, entries, MOST_TERMS, WORLDS)
+            some = _some(self.draws, int(self.touch.kinds.place.size), MOST_ENTRIES)
             return Together(some, self.touch, self.days)
-        some = _some(self.draws.times(self.worth), len(self.worth), MOST_TERMS, WORLDS)
-        return Apart(some, self.days)
+        return Apart(_some(self.draws.times(self.worth), len(self.worth), MOST_TERMS), self.days)
 
     def plain(
         self, limits: Limits, *, near: Array | None = None, close: float = CLOSE
@@ -165,7 +165,7 @@ class Goal:
         return np.maximum(impressions, clicks), clicks
 
 
-def _some(draws: Draws, entries: int, terms: int, most: int | None = None) -> Draws:
+def _some(draws: Draws, entries: int, terms: int) -> Draws:
     """As many draws as can be handled in seconds, where each needs `entries` numbers at a look."""
-    count = np.clip(terms // max(entries, 1), FEWEST, min(len(draws), most or len(draws)))
+    count = np.clip(terms // max(entries, 1), FEWEST, len(draws))
     return draws.some(int(count))

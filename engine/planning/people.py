@@ -6,7 +6,7 @@ together, an allocation and a bound. Never: a person counted twice because two s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,24 +57,24 @@ class Kinds:
         People moved by several placements count for the one that brings most of a person; ties
         go to the placement that comes first. Each row of `whole` is a world with its own order.
         """
-        order = np.lexsort((self.place, self.kind))
+        order = np.argsort(self.kind, kind="stable")
         kind, place, people = self.kind[order], self.place[order], self.people[order]
-        size = self.size
-        each = (whole / size)[..., place]
-        # A stable sort of worth, then of kinds: within kinds worth falls, ties by placement.
-        falling = np.argsort(-each, axis=-1, kind="stable")
-        order = np.take_along_axis(
-            falling, np.argsort(kind[falling], axis=-1, kind="stable"), axis=-1
-        )
-        place, people = place[order], people[order]
-        each = np.take_along_axis(each, order, axis=-1)
         starts = np.flatnonzero(np.diff(kind, prepend=-1))
         counts = np.diff(starts, append=kind.size)
         first, end = np.repeat(starts, counts), np.repeat(starts + counts, counts)
+        size = self.size
+        each = whole / size
+        falling = np.argsort(-each, axis=-1, kind="stable")
+        rank = np.argsort(falling, axis=-1)
+        # Kinds follow each other, and within them placements by their rank: one sort of numbers.
+        begins = first.astype(np.int64) * self.count
+        ranks = np.sort(begins + rank[..., place], axis=-1) - begins
+        place = _taken(falling, ranks)
+        each = _taken(each, place)
         following = np.concatenate([each[..., 1:], np.zeros_like(each[..., :1])], axis=-1)
         last = np.arange(kind.size) + 1 == end
         beyond = each - np.where(last, 0.0, following)
-        return Crowd((first, end), place, people / size[place], people * beyond, self.count)
+        return Crowd((first, end), place, people, people * beyond, size)
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,26 @@ class Crowd:
     """Kinds of people with their placements, those that bring most of a person first.
 
     Entries (..., e) are sorted by kind; each row is a world. `kinds` (e,) are the first entry of
-    each one's kind, and the first after it; `part` of its placement's people that an entry holds;
-    `gain` what these people bring beyond what the kind's next placement brings of them, nowhere
-    below 0. Shares (..., n) that placements miss of their people have a row for each world, too.
+    each one's kind, and the first after it; `people` (e,) how many the kind has; `gain` what they
+    bring beyond what the kind's next placement brings of them, nowhere below 0; `size` (n,) the
+    people of each placement. Shares (..., n) that placements miss of their people have a row for
+    each world, too.
     """
 
     kinds: tuple[Array, Array]
     place: Array
-    part: Array
+    people: Array
     gain: Array
-    count: int
+    size: Array
+
+    @property
+    def count(self) -> int:
+        """How many placements there are."""
+        return self.size.size
+
+    def worlds(self, rows: Array) -> Crowd:
+        """The crowds of some worlds."""
+        return replace(self, place=self.place[rows], gain=self.gain[rows])
 
     def brought(self, missed: Array) -> Array:
         """What placements bring (...,) that miss each a share (..., n) of their people.
@@ -108,7 +118,7 @@ class Crowd:
         own, logs = self._logs(missed)
         with np.errstate(under="ignore"):
             before = np.exp(np.minimum(logs - own, 0.0))
-        return _by_place(self.part * before, self.place, self.count)
+        return _by_place(self.people * before, self.place, self.count) / self.size
 
     def alone(self, missed: Array) -> Array:
         """What a placement (..., n) adds for each share of its people, the others held fast."""
@@ -145,19 +155,20 @@ class Crowd:
             brought = np.add.reduceat(self.gain * -np.expm1(logs), starts, axis=1)
             split = np.add.reduceat(whole * share * own, starts, axis=1)
             part = np.where(split > 0, brought / np.maximum(split, TINY), 1.0)[:, kind]
-            found[rows] = _by_place(self.part * own * part, self.place, self.count)
-        return found
+            found[rows] = _by_place(self.people * own * part, self.place, self.count)
+        return found / self.size
 
     def _logs(self, missed: Array) -> tuple[Array, Array]:
         """Logarithms (..., e) of the share a placement missed, and it and all better ones did."""
         logs = np.log(np.maximum(missed, TINY))
-        own = (
-            logs[..., self.place]
-            if self.place.ndim == 1
-            else np.take_along_axis(logs, self.place, -1)
-        )
+        own = _taken(logs, self.place)
         sums = _summed(own)
         return own, sums[..., 1:] - sums[..., self.kinds[0]]
+
+
+def _taken(values: Array, at: Array) -> Array:
+    """Values (..., n) at numbers (e,), or (..., e) of each world's own."""
+    return np.asarray(values[..., at] if at.ndim == 1 else np.take_along_axis(values, at, -1))
 
 
 def _by_place(values: Array, place: Array, count: int) -> Array:

@@ -77,6 +77,7 @@ def test_what_is_counted_times_its_worth_is_what_is_expected(kind):
 def test_careful_plans_count_people_once_too(kind):
     asked = goal(kind)
     assert not asked.worlds.apart
+    assert asked.worlds.shape == (3, 400)  # a plan for few worlds would fit their chance
     mean, careful = asked.best(LIMITS, risk=0.0), asked.best(LIMITS, risk=0.2)
     assert careful.value < mean.value
     if kind == "moved":
