@@ -25,12 +25,14 @@ from engine.operations.plans import make_plan
 from engine.planning.budget import allocate_concave
 from engine.planning.constraints import Limits, Wishes, read_limits
 from engine.planning.curves import Curves
-from engine.planning.draws import draw_curves, draw_outcomes, interval
+from engine.planning.draws import Draws, draw_curves, draw_outcomes, interval
 from engine.planning.funnel import learn_rates, sum_funnel
 from engine.planning.history import read_history
 from engine.planning.people import allocate_people
 from engine.planning.response import Response, Start, fit_response
 from engine.planning.response_prior import Groups, name_levels
+from engine.planning.risk import Apart, allocate_careful, worst_weights
+from engine.planning.together import Together
 from engine.planning.touch import Moved
 from engine.store.home import Home
 from tests.engine.planning.markets import START, plant_market
@@ -102,6 +104,58 @@ def shared() -> list[Row]:
         ("its outcome over that of adding up, less 1", "", found.value / summed - 1, COMMAND),
         ("what adding up promises over what it brings", "", plain.value / summed, COMMAND),
     ]
+
+
+def careful() -> list[Row]:
+    """Plans for bad cases: what they bring in worlds never seen, over the plan for the mean.
+
+    Two hundred placements, of which some are hardly known; those of a channel are wrong together.
+    """
+    random = np.random.default_rng(41)
+    members = {
+        f"s{at}": np.flatnonzero(random.random(20_000) < share)
+        for at, share in enumerate(random.uniform(0.02, 0.3, 20))
+    }
+    places = [(f"c{at % 10}", f"s{at // 10}") for at in range(200)]
+    ceiling, scale = random.lognormal(0, 1, (200, 1)), random.lognormal(3, 0.8, (200, 1))
+    unsure = random.choice([0.1, 0.3, 1.0], (200, 1))
+
+    def draw(count: int) -> Draws:
+        alike = random.standard_normal((10, count))[np.arange(200) % 10]
+        chance = np.sqrt(0.5) * (alike + random.standard_normal((200, count)))
+        factor = np.exp(unsure * chance - 0.5 * unsure**2)
+        return Draws(ceiling * factor, scale * np.exp(0.4 * random.standard_normal((200, count))))
+
+    limits = read_limits(places, 18_000.0, Wishes())
+    kinds, _ = shared_kinds(places, members, settings.load("planning"))
+    assert kinds is not None
+    rows, known, fresh = [], draw(400), draw(400)
+    for what, worlds, judge in (
+        ("apart", Apart(known, 14), Apart(fresh, 14)),
+        (
+            "that share people",
+            Together(known.some(133), Moved(kinds, np.ones(200)), 14),
+            Together(fresh, Moved(kinds, np.ones(200)), 14),
+        ),
+    ):
+        seconds, found = _timed(lambda w=worlds: allocate_careful(w, limits, 0.2))
+        mean = allocate_careful(worlds, limits, 1.0)
+        bad = []
+        for plan in (found, mean):
+            outcomes = judge.outcomes(plan.spend)
+            bad.append(float(outcomes @ worst_weights(outcomes, 0.2)))
+        named = f"careful split over 200 placements {what}"
+        rows += [
+            (named, "s", seconds, COMMAND),
+            (f"{named}: its duality gap", "%", 100 * found.gap, COMMAND),
+            (
+                f"{named}: the worst fifth of new worlds, over the mean plan's, less 1",
+                "%",
+                100 * (bad[0] / bad[1] - 1),
+                COMMAND,
+            ),
+        ]
+    return rows
 
 
 def peers() -> list[Row]:
@@ -286,7 +340,7 @@ def _boosted(known: pl.DataFrame, new: pl.DataFrame) -> Array:
 
 def run(folder: str | None = None) -> list[Row]:
     """Speed, peers and the planted market; with a folder of ad results also the forecasts."""
-    rows = [*speed(), *shared(), *peers(), *market()]
+    rows = [*speed(), *shared(), *careful(), *peers(), *market()]
     return [*rows, *ads(Path(folder))] if folder else rows
 
 
