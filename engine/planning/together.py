@@ -21,7 +21,7 @@ from engine.planning.touch import Touch
 
 Array = NDArray[Any]
 BLOCK = 1 << 19  # kinds of people by placements by worlds that are looked at at once
-FEW = 100_000  # as many of them that a rough look would save nothing
+FEW = 400_000  # as many of them that a look costs little, and the proof is the nearer
 
 
 @dataclass(frozen=True)
